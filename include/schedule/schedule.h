@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When a job runs: an expression and a zone in, instants out. Pure: no clock, no TZ variable, no localtime.
+ *
+ * Five fields as cron(5) has them, or six with seconds first; names, lists, ranges, steps; @hourly @daily @midnight @weekly
+ * @monthly @yearly @annually. Where day-of-month and day-of-week are both restricted either may match (Vixie cron).
+ */
+#ifndef SCHEDULE_SCHEDULE_H
+#define SCHEDULE_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "schedule/zone.h"
+
+struct schedule;
+
+/* ERROR_INVALID says which field, what was found and what is accepted. The caller frees. */
+struct schedule *schedule_parse(const char *text, struct error *error);
+void schedule_free(struct schedule *schedule);
+
+/* The expression as it was written. Borrowed. */
+const char *schedule_text(const struct schedule *schedule);
+
+/*
+ * The first instant after `after` (both in seconds since 1970). False where there is none within 50 years ("30 Feb").
+ * Daylight saving, as Debian's cron does it: a time within a skipped hour runs at the first instant after the gap, once; a
+ * fixed time within a repeated hour runs at the first of the two; a schedule whose hour is not fixed (a star, a step over
+ * a star) runs in both.
+ */
+bool schedule_next(const struct schedule *schedule, const struct zone *zone, int64_t after, int64_t *next);
+
+#endif

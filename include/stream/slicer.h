@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Scan page cut into items without a parse tree: where each item stands, where LastEvaluatedKey stands, the counts.
+ * Pure. SIMD chosen at run time (AVX2; SSE2 or NEON), and a portable twin that gives the same on every input.
+ *
+ * What it checks: brackets, strings and members are well-formed down to JSON_DEPTH-like bounds (96), each item is an object
+ * that is not empty, Count is the number of items, nothing but white space follows. What it leaves to the encoder: the
+ * inside of items' values.
+ */
+#ifndef STREAM_SLICER_H
+#define STREAM_SLICER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct span {
+    uint32_t offset, length;
+};
+
+/* Zero-initialised before the first use; the memory is used again by the next page_slice(). */
+struct page_index {
+    struct span *items;
+    size_t count, capacity;
+    struct span last_key;   /* the object of LastEvaluatedKey; length 0: the segment's last page */
+    uint64_t scanned_count; /* ScannedCount */
+    double read_units;      /* ConsumedCapacity.CapacityUnits, 0 where not sent */
+};
+
+/* False with ERROR_CORRUPT: at which byte, what was expected. `bytes` at most PAGE_MAX. */
+bool page_slice(struct page_index *index, const char *bytes, size_t length, struct error *error);
+void page_index_fini(struct page_index *index);
+
+/* For tests and the bench: by name "avx2", "sse2", "neon", "portable"; false where this machine has it not. */
+bool page_slice_by(const char *implementation, struct page_index *index, const char *bytes, size_t length,
+                   struct error *error);
+const char *page_slice_implementation(void); /* the one page_slice() uses */
+
+#endif
