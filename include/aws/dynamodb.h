@@ -12,14 +12,15 @@
 #include "base/json.h"
 
 /* Exactly one is given; borrowed until it returns. */
-typedef void dynamodb_done(void *arg, struct json_object *answer, const struct http_answer *http, const struct error *error);
+typedef void dynamodb_done(void *arg, struct json_object *answer, const struct http_answer *http,
+                           const struct error *error);
 
 struct dynamodb_call;
 
 /* `operation` "DescribeTable"; `body` the request's JSON (copied); `what` as in struct aws_request. Up to 4 MiB of answer;
  * its x-amz-crc32 is checked where sent (a mismatch is tried again). */
-struct dynamodb_call *dynamodb_start(struct aws_session *session, const char *operation, const char *body, const char *what,
-                                     dynamodb_done *done, void *arg);
+struct dynamodb_call *dynamodb_start(struct aws_session *session, const char *operation, const char *body,
+                                     const char *what, dynamodb_done *done, void *arg);
 void dynamodb_cancel(struct dynamodb_call *call);
 
 /* A name or ARN of a table: {"TableName": ...}. The caller frees. */
@@ -27,17 +28,25 @@ char *dynamodb_table_body(const char *table);
 
 struct dynamodb_scan {
     const char *table;
-    unsigned segment, total_segments;
-    const char *start_key; /* ExclusiveStartKey, a JSON object as LastEvaluatedKey came, byte for byte; NULL: from the start */
+    unsigned segment, total_segments; /* total_segments 0 or 1: one scan of the whole table */
+    const char *start_key; /* ExclusiveStartKey: LastEvaluatedKey as it came, byte for byte; NULL: from the start */
     bool consistent;
 };
 /* Adds ReturnConsumedCapacity=TOTAL. */
 void dynamodb_scan_body(struct buffer *out, const struct dynamodb_scan *scan);
 
-/* Accept-Encoding is not sent: the page comes as it is and x-amz-crc32 covers its bytes; the sink's owner checks it. */
-struct aws_call *dynamodb_scan_start(struct aws_session *session, const struct dynamodb_scan *scan,
-                                     const struct http_sink *sink, aws_accept *accept, void (*on_throttle)(void *),
-                                     aws_done *done, void *arg);
+/* Where a page goes. Lives as long as the call; `accept` and `on_throttle` are called with the call's `arg`, and may be
+ * NULL. */
+struct dynamodb_page_sink {
+    struct http_sink sink;
+    aws_accept *accept;
+    void (*on_throttle)(void *arg);
+};
+
+/* Accept-Encoding is not sent: the page comes as it is and x-amz-crc32 covers its bytes; the sink's owner checks it.
+ * `scan` is copied; dynamodb_cancel() ends it. */
+struct dynamodb_call *dynamodb_scan_start(struct aws_session *session, const struct dynamodb_scan *scan,
+                                          const struct dynamodb_page_sink *page, aws_done *done, void *arg);
 
 /* x-amz-crc32 of an answer; false where it was not sent. */
 bool dynamodb_answer_crc32(const struct http_answer *answer, uint32_t *crc);

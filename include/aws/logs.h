@@ -7,11 +7,13 @@
 
 #include "aws/client.h"
 
+/* Exactly one is given; `answer` ({} where AWS answers with nothing) is borrowed until it returns. */
 typedef void logs_done(void *arg, struct json_object *answer, const struct error *error);
 struct logs_call;
 
 /* `operation`: CreateLogGroup, CreateLogStream, PutRetentionPolicy, PutLogEvents. `body` is copied. */
-struct logs_call *logs_start(struct aws_session *session, const char *operation, const char *body, logs_done *done, void *arg);
+struct logs_call *logs_start(struct aws_session *session, const char *operation, const char *body, logs_done *done,
+                             void *arg);
 void logs_cancel(struct logs_call *call);
 
 #endif

@@ -35,6 +35,11 @@ struct s3_entry {
     unsigned part_number;
 };
 
+/* A key that DeleteObjects could not delete, and why. */
+struct s3_failure {
+    char *key, *code, *message;
+};
+
 struct s3_answer {
     const struct http_answer *http; /* NULL never */
     const char *etag;               /* without quotes; of PUT, part, complete, HEAD */
@@ -45,10 +50,12 @@ struct s3_answer {
     int64_t date;                   /* the server's Date, seconds since 1970; 0 where it sent none */
     const struct s3_entry *entries; /* of a list */
     size_t entry_count;
-    const char *const *prefixes;    /* CommonPrefixes of a list with a delimiter */
+    const char *const *prefixes; /* CommonPrefixes of a list with a delimiter */
     size_t prefix_count;
     bool truncated;
-    const char *next; /* continuation token or marker of the next page */
+    const char *next; /* of a list: what asks for the next page (token or marker); opaque; NULL on the last one */
+    const struct s3_failure *failures; /* of s3_delete_objects() */
+    size_t failure_count;
 };
 
 /* Exactly one is given; both borrowed until it returns. */
@@ -61,7 +68,9 @@ void s3_cancel(struct s3_call *call);
 struct s3_body {
     const struct http_slice *slices;
     size_t slice_count;
-    const char *sha256; /* hex; NULL over TLS (UNSIGNED-PAYLOAD), or for bodies so small that hashing here does not matter */
+    const char
+        *sha256; /* hex; NULL over TLS (UNSIGNED-PAYLOAD), or where the body is so small that it may be hashed here */
+    const unsigned char *md5; /* 16 bytes, sent as Content-MD5: the one check that every store makes; NULL: not sent */
     bool has_crc32;
     uint32_t crc32; /* sent as x-amz-checksum-crc32 */
 };
@@ -84,7 +93,15 @@ struct s3_get {
 };
 struct s3_call *s3_get_object(const struct s3_bucket *bucket, const struct s3_get *get, s3_done *done, void *arg);
 struct s3_call *s3_head_object(const struct s3_bucket *bucket, const char *key, s3_done *done, void *arg);
+
+/* An object that is not there is a success: it is gone. */
 struct s3_call *s3_delete_object(const struct s3_bucket *bucket, const char *key, s3_done *done, void *arg);
+
+/* Any number of keys, S3_DELETE_BATCH a request, one after the other; `keys` live until the end. The answer holds the
+ * failures of all batches. An error means that a request failed as a whole: earlier batches are deleted, later ones not. */
+#define S3_DELETE_BATCH 1000
+struct s3_call *s3_delete_objects(const struct s3_bucket *bucket, const char *const *keys, size_t key_count,
+                                  s3_done *done, void *arg);
 
 /* Up to 1,000 keys a page, in order of key. `token` is the last answer's `next`, or NULL. `delimiter` "/" or NULL. */
 struct s3_list {
@@ -95,8 +112,14 @@ struct s3_call *s3_list_objects(const struct s3_bucket *bucket, const struct s3_
 
 /* put->body is not used. The checksum algorithm is CRC32, its type FULL_OBJECT. */
 struct s3_call *s3_create_upload(const struct s3_bucket *bucket, const struct s3_put *put, s3_done *done, void *arg);
-struct s3_call *s3_upload_part(const struct s3_bucket *bucket, const char *key, const char *upload_id, unsigned number,
-                               const struct s3_body *body, s3_done *done, void *arg);
+
+struct s3_part_upload {
+    const char *key, *upload_id;
+    unsigned number; /* 1 to S3_PARTS_MAX */
+    struct s3_body body;
+};
+struct s3_call *s3_upload_part(const struct s3_bucket *bucket, const struct s3_part_upload *part, s3_done *done,
+                               void *arg);
 
 struct s3_part {
     unsigned number;
@@ -112,14 +135,19 @@ struct s3_complete {
     uint32_t crc32; /* of the whole object */
     bool create_only;
 };
-/* A 200 with an <Error> in it is that error. 404 NoSuchUpload is ERROR_NOT_FOUND: it may have been completed. */
-struct s3_call *s3_complete_upload(const struct s3_bucket *bucket, const struct s3_complete *complete, s3_done *done, void *arg);
+/* A 200 with an <Error> in it is that error; a 501 for create_only is answered as in s3_put. 404 NoSuchUpload is ERROR_NOT_FOUND: it may have been completed. */
+struct s3_call *s3_complete_upload(const struct s3_bucket *bucket, const struct s3_complete *complete, s3_done *done,
+                                   void *arg);
 
 /* An upload that is not there is a success: it is gone. */
 struct s3_call *s3_abort_upload(const struct s3_bucket *bucket, const char *key, const char *upload_id, s3_done *done,
                                 void *arg);
+
+/* `marker`: the last part number seen; 0: from the start. */
 struct s3_call *s3_list_parts(const struct s3_bucket *bucket, const char *key, const char *upload_id, unsigned marker,
                               s3_done *done, void *arg);
+
+/* `marker`: the last answer's `next`, or NULL. */
 struct s3_call *s3_list_uploads(const struct s3_bucket *bucket, const char *prefix, const char *marker, s3_done *done,
                                 void *arg);
 

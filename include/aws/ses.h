@@ -13,10 +13,15 @@ struct ses_mail {
     const char *configuration_set;
 };
 
+/* Exactly one is given; both borrowed until it returns. */
 typedef void ses_done(void *arg, const char *message_id, const struct error *error);
 struct ses_call;
 struct ses_call *ses_send(struct aws_session *session, const struct ses_mail *mail, ses_done *done, void *arg);
 void ses_cancel(struct ses_call *call);
+
+/* "Phòng Đào tạo <x@y>" with the name as RFC 2047 words where it is not ASCII, which SES asks of the caller; the caller
+ * frees. Pure. */
+char *ses_address(const char *address);
 
 /* The request's JSON; the caller frees. Pure. */
 char *ses_mail_body(const struct ses_mail *mail);

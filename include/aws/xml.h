@@ -8,9 +8,12 @@
 
 #include "base/error.h"
 
+#define XML_DEPTH ((size_t)32)
+#define XML_TEXT  ((size_t)64 << 10)
+
 /*
- * Called at the end of each element that holds text or no children. `path` is the names from the root, "/" between them,
- * without namespaces: "ListBucketResult/Contents/Key"; `text` its characters. `end` is called at the end of each element
+ * `text` is called at the end of each element that has no children. `path` is the names from the root, "/" between them,
+ * without namespaces: "ListBucketResult/Contents/Key"; `text` its characters ("" where none). `end` is called at the end of each element
  * that has children. Either may be NULL. Returning false stops with ERROR_CORRUPT.
  */
 struct xml_handler {
