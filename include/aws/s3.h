@@ -68,8 +68,7 @@ void s3_cancel(struct s3_call *call);
 struct s3_body {
     const struct http_slice *slices;
     size_t slice_count;
-    const char
-        *sha256; /* hex; NULL over TLS (UNSIGNED-PAYLOAD), or where the body is so small that it may be hashed here */
+    const char *sha256;       /* hex; NULL over TLS (UNSIGNED-PAYLOAD), or small enough to hash here */
     const unsigned char *md5; /* 16 bytes, sent as Content-MD5: the one check that every store makes; NULL: not sent */
     bool has_crc32;
     uint32_t crc32; /* sent as x-amz-checksum-crc32 */
@@ -97,8 +96,10 @@ struct s3_call *s3_head_object(const struct s3_bucket *bucket, const char *key, 
 /* An object that is not there is a success: it is gone. */
 struct s3_call *s3_delete_object(const struct s3_bucket *bucket, const char *key, s3_done *done, void *arg);
 
-/* Any number of keys, S3_DELETE_BATCH a request, one after the other; `keys` live until the end. The answer holds the
- * failures of all batches. An error means that a request failed as a whole: earlier batches are deleted, later ones not. */
+/*
+ * One key or more, S3_DELETE_BATCH a request, one after the other; `keys` live until the end. The answer holds the failures
+ * of all batches. An error means that a request failed as a whole: earlier batches are deleted, later ones not.
+ */
 #define S3_DELETE_BATCH 1000
 struct s3_call *s3_delete_objects(const struct s3_bucket *bucket, const char *const *keys, size_t key_count,
                                   s3_done *done, void *arg);
