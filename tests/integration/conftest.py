@@ -18,6 +18,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS / 'lib'), str(TESTS / 'integration')]
 sys.dont_write_bytecode = True
 
+import items  # noqa: E402
 from cloud import Ceph, Cloud, DynamoDBLocal, SesLocal, remove, scratch  # noqa: E402
 from daemon import Setup  # noqa: E402
 
@@ -33,7 +34,8 @@ def role(name):
 
 
 def pytest_configure(config):
-    config.addinivalue_line('markers', 'core: the tests that also run under ASan and valgrind, where time allows no more')
+    config.addinivalue_line('markers', 'slow: too long to run under ASan as well')
+    config.addinivalue_line('markers', 'core: the few that valgrind runs too')
     for name in list(os.environ):
         if name.startswith('AWS_') or name.lower() in ('http_proxy', 'https_proxy', 'all_proxy'):
             del os.environ[name]
@@ -83,6 +85,7 @@ def whole_cloud(backends):
 @pytest.fixture
 def cloud(whole_cloud):
     whole_cloud.reset()
+    whole_cloud.ask('/empty', {'keep': 'backups/large/'})
     yield whole_cloud
     whole_cloud.reset()
     whole_cloud.clock(0)
@@ -130,3 +133,22 @@ def setup(cloud, base, request):
     yield make
     for one in made:
         one.close()
+
+
+# Tables that several files share, filled once.
+@pytest.fixture(scope='session')
+def mixed_table(dynamo):
+    """50,000 items of every DynamoDB type; their source."""
+    return items.fill(dynamo, 'mixed', items.make(50000))
+
+
+@pytest.fixture(scope='session')
+def large_table(dynamo):
+    """200 MB in 25,600 items that hardly compress."""
+    return items.fill(dynamo, 'large', items.sized(25600, 8000))
+
+
+@pytest.fixture(scope='session')
+def small_table(dynamo):
+    """500 items of every type, for tests of everything else."""
+    return items.fill(dynamo, 'small', items.make(500, seed=2, specials=False))

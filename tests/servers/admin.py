@@ -3,7 +3,7 @@
 
     GET  /counts /seen/SERVICE /faults /logs /objects/BUCKET /uploads/BUCKET
     POST /faults {rule}   /reset (faults and counts)   /clock {offset}   /config/SERVICE {...} (merged)
-    POST /keys {access_key, secret_key, arn, token, expires}   /expire {access_key or none}   /bucket {name, ...}
+    POST /keys {access_key, secret_key, arn, token, expires}   /expire {access_key or none}   /bucket {name, ...}   /empty {keep: prefix}
 """
 import json
 
@@ -76,3 +76,9 @@ class Admin(Service):
 
     def post_bucket(self, _rest, body):
         self.cloud.services['s3'].make_bucket(body.pop('name'), body)
+
+    def post_empty(self, _rest, body):
+        for bucket in self.cloud.services['s3'].buckets.values():
+            bucket.uploads.clear()
+            for key in [key for key in bucket.objects if not key.startswith(body['keep'])]:
+                del bucket.objects[key]
