@@ -2,6 +2,9 @@
 /*
  * The journal's events of a job, copied to a CloudWatch Logs stream: in batches within PutLogEvents' limits, group and stream
  * made when missing, a bounded buffer. An outage or a denial never slows or fails a backup and is said once.
+ *
+ * Each event is one JSON line, which Logs Insights reads field by field:
+ *     {"level":"info","event":"run-succeeded","message":"...","job":"...","run":"...","table":"...","items":1000,...}
  */
 #ifndef REPORT_CLOUDWATCH_H
 #define REPORT_CLOUDWATCH_H
@@ -9,21 +12,36 @@
 #include "aws/client.h"
 #include "report/event.h"
 
+/* What is held while CloudWatch cannot be reached; past it the oldest events go, and are counted. */
+#define CLOUDWATCH_BUFFER ((size_t)1 << 20)
+
+/* PutLogEvents' limits (API reference): a call's events and bytes, the bytes that each event counts beyond its own, and the
+ * time from the first to the last. */
+#define CLOUDWATCH_BATCH_EVENTS   10000
+#define CLOUDWATCH_BATCH_BYTES    ((size_t)1048576)
+#define CLOUDWATCH_EVENT_OVERHEAD 26
+#define CLOUDWATCH_BATCH_SPAN_MS  ((int64_t)24 * 3600 * 1000)
+
 struct cloudwatch_options {
-    const char *group, *stream; /* copied */
-    const char *job;            /* events of this job alone */
-    int retention_days;         /* set on a group that we make, or have not yet looked at; 0: untouched */
-    int64_t flush_after_ms;     /* 0: 1 s after the first event */
+    const char *group, *stream; /* copied; ':' and '*' of the stream, which AWS refuses, become '-' */
+    const char *job;            /* copied; events of this job alone */
+    int retention_days;         /* PutRetentionPolicy once, when the group is made or first written to; 0: untouched */
+    int64_t flush_after_ms;     /* from the first event to the call; 0: 1 s */
 };
 
 struct cloudwatch;
 
-/* `session` (region, credentials) and `reporter` are borrowed and outlive it. */
+/* `session` (region, credentials) and `reporter` are borrowed and outlive it. Listens from now on. */
 struct cloudwatch *cloudwatch_new(struct aws_session *session, struct reporter *reporter,
                                   const struct cloudwatch_options *options);
 
-/* Sends what is held, then calls `done` (once, from the loop): at a stop. `limit_ms` at most. */
+/*
+ * Sends what is held, then calls `done` (once, from the loop, never from inside this call): at a stop. Gives up at the first
+ * failure, and after `limit_ms`. Called at most once; cloudwatch_free() may come before `done`, which then never fires.
+ */
 void cloudwatch_drain(struct cloudwatch *cloudwatch, int64_t limit_ms, void (*done)(void *arg), void *arg);
+
+/* Cancels what is under way; allowed from `done`. The memory goes when the loop has closed its handles. */
 void cloudwatch_free(struct cloudwatch *cloudwatch);
 
 #endif

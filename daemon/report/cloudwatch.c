@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A second reader of the journal's events, one that may be slow, away or forbidden.
+ *
+ *     IDLE -> GATHER -> PUT -> IDLE | PUT                    as long as all is well
+ *     PUT -404-> STREAM -> PUT; STREAM -404-> GROUP -> (KEEP) -> STREAM
+ *     PUT -> (KEEP) -> ...                                   RetentionDays= of a group that was there
+ *     any -> WAIT -> PUT                                     an outage or a denial: said once, tried again
+ *
+ * The stream is tried before the group, so that a role without logs:CreateLogGroup can write to a group that stands.
+ */
+#include "report/cloudwatch.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <syslog.h>
+
+#include "aws/logs.h"
+#include "base/encoding.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "report/clean.h"
+
+#define FLUSH_AFTER_MS  1000
+#define FIRST_WAIT_MS   (5 * SECOND_MS)
+#define LONGEST_WAIT_MS (5 * MINUTE_MS)
+#define MOST_MAKES      3 /* a group that vanishes as soon as it is made */
+
+enum cloudwatch_state { IDLE, GATHER, PUT, STREAM, GROUP, KEEP, WAIT };
+
+static const char *const operations[] = {
+    [PUT] = "PutLogEvents",
+    [STREAM] = "CreateLogStream",
+    [GROUP] = "CreateLogGroup",
+    [KEEP] = "PutRetentionPolicy",
+};
+
+struct log_event {
+    TAILQ_ENTRY(log_event) next;
+    int64_t time, number; /* ms since 1970; order of arrival */
+    uint64_t stands_for;  /* events: 1, or those that a line about lost ones counts */
+    size_t size;          /* as PutLogEvents counts it */
+    char *text;
+};
+
+TAILQ_HEAD(log_events, log_event);
+
+struct cloudwatch {
+    struct aws_session *session;
+    struct reporter *reporter;
+    struct report_listener listener;
+    char *group, *stream, *job;
+    int retention_days;
+    int64_t flush_after_ms;
+    enum cloudwatch_state state, after_keep;
+    struct logs_call *call; /* NULL: none under way */
+    struct log_events waiting, sending;
+    size_t held; /* bytes of `waiting` */
+    int64_t numbers;
+    uint64_t lost, lost_in_outage; /* not yet told of in the stream; since the outage began */
+    unsigned makes;                /* since the last success */
+    int64_t wait_ms;
+    bool outage, refusal_said;
+    uv_timer_t timer, limit; /* gather and wait; drain's end */
+    int open_handles;
+    void (*drained)(void *arg); /* NULL: not draining */
+    void *drained_arg;
+};
+
+static void step(struct cloudwatch *cw);
+
+/* Events. */
+
+static void free_event(struct log_event *event) {
+    free(event->text);
+    free(event);
+}
+
+static void clear(struct log_events *events) {
+    struct log_event *event;
+    while ((event = TAILQ_FIRST(events))) {
+        TAILQ_REMOVE(events, event, next);
+        free_event(event);
+    }
+}
+
+/* The oldest go until the rest fits. */
+static void trim(struct cloudwatch *cw) {
+    struct log_event *event;
+    while (cw->held > CLOUDWATCH_BUFFER && (event = TAILQ_FIRST(&cw->waiting))) {
+        TAILQ_REMOVE(&cw->waiting, event, next);
+        cw->held -= event->size;
+        cw->lost += event->stands_for;
+        cw->lost_in_outage += event->stands_for;
+        free_event(event);
+    }
+}
+
+static struct log_event *event_new(struct cloudwatch *cw, int64_t time, uint64_t stands_for, char *text) {
+    struct log_event *event = x_calloc(1, sizeof *event);
+    *event = (struct log_event){.time = time, .number = cw->numbers++, .stands_for = stands_for, .text = text};
+    event->size = strlen(text) + CLOUDWATCH_EVENT_OVERHEAD;
+    return event;
+}
+
+static const char *level_name(int priority) {
+    return priority <= LOG_ERR       ? "error"
+           : priority == LOG_WARNING ? "warning"
+           : priority == LOG_DEBUG   ? "debug"
+                                     : "info";
+}
+
+static void add_member(struct buffer *out, const char *name, const char *value) {
+    if (!value)
+        return;
+    _cleanup_buffer_ struct buffer clean = BUFFER_INIT(BUFFER_OURS);
+    clean_text(&clean, value, 1024);
+    buffer_printf(out, ",\"%s\":", name);
+    json_quote(out, clean.data ? clean.data : "");
+}
+
+static void add_number(struct buffer *out, const char *name, int64_t value) {
+    if (value >= 0)
+        buffer_printf(out, ",\"%s\":%lld", name, (long long)value);
+}
+
+static char *event_json(const struct event *event, const char *text) {
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    buffer_printf(&out, "{\"level\":\"%s\",\"event\":\"%s\",\"message\":", level_name(event_priority(event->kind)),
+                  event_name(event->kind));
+    json_quote(&out, text); /* clean already */
+    add_member(&out, "job", event->job);
+    add_member(&out, "run", event->run);
+    add_member(&out, "table", event->table);
+    add_number(&out, "items", event->items);
+    add_number(&out, "bytes", event->bytes);
+    add_number(&out, "duration_ms", event->duration_ms);
+    add_member(&out, "error_code", event_error_code(event));
+    add_member(&out, "aws_request_id", event_error_code(event) ? event->error->request_id : NULL);
+    buffer_add(&out, "}");
+    return buffer_take(&out);
+}
+
+/* Our own troubles stay in the journal: telling CloudWatch of them would never end. */
+static void on_heard(void *arg, const struct event *event, int64_t wall_ms, const char *text) {
+    struct cloudwatch *cw = arg;
+    if (!event->job || strcmp(event->job, cw->job) != 0 || event->kind == EVENT_CLOUDWATCH_FAILED ||
+        event->kind == EVENT_CLOUDWATCH_BACK)
+        return;
+    struct log_event *heard = event_new(cw, wall_ms, 1, event_json(event, text));
+    TAILQ_INSERT_TAIL(&cw->waiting, heard, next);
+    cw->held += heard->size;
+    trim(cw);
+    if (cw->state == IDLE) {
+        cw->state = cw->drained ? PUT : GATHER;
+        step(cw);
+    }
+}
+
+/* A batch. */
+
+/* The stream tells of its own gaps: "N events were lost" stands where they would have stood. */
+static void tell_of_lost(struct cloudwatch *cw) {
+    struct log_event *first = TAILQ_FIRST(&cw->waiting);
+    if (!cw->lost || !first)
+        return;
+    char *text =
+        x_printf("{\"level\":\"warning\",\"event\":\"cloudwatch-lost\",\"message\":\"%s: %llu events before this one "
+                 "were lost: CloudWatch Logs could not be reached, and the buffer is bounded\",\"job\":\"%s\"}",
+                 cw->job, (unsigned long long)cw->lost, cw->job);
+    struct log_event *lost = event_new(cw, first->time, cw->lost, text);
+    lost->number = first->number - 1;
+    cw->lost = 0;
+    TAILQ_INSERT_HEAD(&cw->waiting, lost, next);
+    cw->held += lost->size;
+}
+
+/* As many of the oldest as one call takes. */
+static size_t take_batch(struct cloudwatch *cw) {
+    size_t count = 0, bytes = 0;
+    int64_t earliest = INT64_MAX, latest = INT64_MIN;
+    struct log_event *event;
+    while ((event = TAILQ_FIRST(&cw->waiting))) {
+        int64_t first = event->time < earliest ? event->time : earliest,
+                last = event->time > latest ? event->time : latest;
+        if (count == CLOUDWATCH_BATCH_EVENTS || bytes + event->size > CLOUDWATCH_BATCH_BYTES ||
+            last - first > CLOUDWATCH_BATCH_SPAN_MS)
+            break;
+        earliest = first;
+        latest = last;
+        count++;
+        bytes += event->size;
+        TAILQ_REMOVE(&cw->waiting, event, next);
+        TAILQ_INSERT_TAIL(&cw->sending, event, next);
+        cw->held -= event->size;
+    }
+    return count;
+}
+
+static void put_batch_back(struct cloudwatch *cw) {
+    struct log_event *event;
+    while ((event = TAILQ_LAST(&cw->sending, log_events))) {
+        TAILQ_REMOVE(&cw->sending, event, next);
+        TAILQ_INSERT_HEAD(&cw->waiting, event, next);
+        cw->held += event->size;
+    }
+    trim(cw);
+}
+
+static int by_time(const void *left, const void *right) {
+    const struct log_event *a = *(struct log_event *const *)left, *b = *(struct log_event *const *)right;
+    if (a->time != b->time)
+        return a->time < b->time ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static void add_name(struct buffer *out, const char *name, const char *value) {
+    buffer_printf(out, "\"%s\":", name);
+    json_quote(out, value);
+}
+
+/* The wall clock may have been set back in between: AWS wants events in order of time. */
+static void add_batch(struct cloudwatch *cw, size_t count, struct buffer *out) {
+    struct log_event **sorted = x_calloc(count, sizeof *sorted), *event;
+    size_t n = 0;
+    TAILQ_FOREACH(event, &cw->sending, next)
+    sorted[n++] = event;
+    qsort(sorted, n, sizeof *sorted, by_time);
+    buffer_add(out, ",\"logEvents\":[");
+    for (size_t i = 0; i < n; i++) {
+        buffer_printf(out, "%s{\"timestamp\":%lld,\"message\":", i ? "," : "", (long long)sorted[i]->time);
+        json_quote(out, sorted[i]->text);
+        buffer_add(out, "}");
+    }
+    buffer_add(out, "]");
+    free(sorted);
+}
+
+/* The story. */
+
+static void on_answer(void *arg, struct json_object *answer, const struct error *error);
+
+static void start_call(struct cloudwatch *cw, size_t batch) {
+    _cleanup_buffer_ struct buffer body = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&body, "{");
+    add_name(&body, "logGroupName", cw->group);
+    if (cw->state == PUT || cw->state == STREAM) {
+        buffer_add(&body, ",");
+        add_name(&body, "logStreamName", cw->stream);
+    }
+    if (cw->state == KEEP)
+        buffer_printf(&body, ",\"retentionInDays\":%d", cw->retention_days);
+    if (cw->state == PUT)
+        add_batch(cw, batch, &body);
+    buffer_add(&body, "}");
+    cw->call = logs_start(cw->session, operations[cw->state], body.data, on_answer, cw);
+}
+
+static void on_drain_end(uv_timer_t *timer) {
+    struct cloudwatch *cw = timer->data;
+    void (*done)(void *arg) = cw->drained;
+    cw->drained = NULL;
+    done(cw->drained_arg);
+}
+
+static void end_drain(struct cloudwatch *cw) {
+    if (cw->drained)
+        uv_timer_start(&cw->limit, on_drain_end, 0, 0);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct cloudwatch *cw = timer->data;
+    cw->state = PUT;
+    step(cw);
+}
+
+static void step(struct cloudwatch *cw) {
+    size_t batch;
+    switch (cw->state) {
+    case IDLE:
+        end_drain(cw);
+        return;
+    case GATHER:
+        uv_timer_start(&cw->timer, on_timer, (uint64_t)cw->flush_after_ms, 0);
+        return;
+    case PUT:
+        tell_of_lost(cw);
+        batch = take_batch(cw);
+        if (batch) {
+            start_call(cw, batch);
+            return;
+        }
+        cw->state = IDLE;
+        end_drain(cw);
+        return;
+    case STREAM:
+    case GROUP:
+    case KEEP:
+        start_call(cw, 0);
+        return;
+    case WAIT:
+        uv_timer_start(&cw->timer, on_timer, (uint64_t)cw->wait_ms, 0);
+        end_drain(cw); /* whoever drains wants to stop, and will not wait for better times */
+        return;
+    }
+}
+
+static void say(struct cloudwatch *cw, enum event_kind kind, const struct error *error, const char *message) {
+    report(cw->reporter, EVENT(kind, .job = cw->job, .error = error, .message = message));
+}
+
+static void say_failure(struct cloudwatch *cw, const struct error *error) {
+    if (cw->outage)
+        return;
+    cw->outage = true;
+    cw->lost_in_outage = 0;
+    _cleanup_free_ char *message = NULL;
+    if (error->code == ERROR_DENIED)
+        message =
+            x_printf("CloudWatch Logs refuses events: the job's role lacks logs:%s on log group %s, or its policy "
+                     "names another; they are kept, up to 1 MiB, and offered again",
+                     operations[cw->state], cw->group);
+    else
+        message = x_printf(
+            "CloudWatch Logs takes no events for log group %s; they are kept, up to 1 MiB, and sent later", cw->group);
+    say(cw, EVENT_CLOUDWATCH_FAILED, error, message);
+}
+
+/* Input that AWS will never take must not stand in the way of what comes after it. */
+static void drop_batch(struct cloudwatch *cw) {
+    struct log_event *event;
+    TAILQ_FOREACH(event, &cw->sending, next)
+    cw->lost_in_outage += event->stands_for;
+    clear(&cw->sending);
+}
+
+static void fail(struct cloudwatch *cw, const struct error *error) {
+    say_failure(cw, error);
+    if (error->code == ERROR_INVALID)
+        drop_batch(cw);
+    put_batch_back(cw);
+    cw->wait_ms = cw->wait_ms ? cw->wait_ms * 2 : FIRST_WAIT_MS;
+    if (cw->wait_ms > LONGEST_WAIT_MS || error->code == ERROR_DENIED)
+        cw->wait_ms = LONGEST_WAIT_MS;
+    cw->makes = 0;
+    cw->state = WAIT;
+}
+
+/* Events older than 14 days or the group's retention, or more than 2 h ahead: dropped by AWS while the rest is taken. */
+static void note_rejected(struct cloudwatch *cw, struct json_object *answer) {
+    const struct json_object *info = json_object_at(answer, "rejectedLogEventsInfo");
+    if (!info || cw->refusal_said)
+        return;
+    cw->refusal_said = true;
+    bool ahead = json_integer(info, "tooNewLogEventStartIndex", -1) >= 0;
+    say(cw, EVENT_CLOUDWATCH_FAILED, NULL,
+        ahead ? "CloudWatch Logs dropped events that lie more than two hours ahead of its clock: check this host's"
+              : "CloudWatch Logs dropped events older than 14 days or than the group's retention");
+}
+
+static void all_is_well(struct cloudwatch *cw) {
+    cw->makes = 0;
+    cw->wait_ms = 0;
+    if (!cw->outage)
+        return;
+    cw->outage = false;
+    _cleanup_free_ char *message = x_printf("CloudWatch Logs takes events again; %llu were lost meanwhile",
+                                            (unsigned long long)cw->lost_in_outage);
+    say(cw, EVENT_CLOUDWATCH_BACK, NULL, message);
+}
+
+/* RetentionDays=, once: here or where the group is made. */
+static void keep_then(struct cloudwatch *cw, enum cloudwatch_state next) {
+    cw->state = cw->retention_days ? KEEP : next;
+    cw->after_keep = next;
+}
+
+static void on_put(struct cloudwatch *cw, struct json_object *answer, const struct error *error) {
+    if (error && error->code == ERROR_NOT_FOUND && cw->makes++ < MOST_MAKES) {
+        put_batch_back(cw);
+        cw->state = STREAM;
+    } else if (error) {
+        fail(cw, error);
+    } else {
+        clear(&cw->sending);
+        note_rejected(cw, answer);
+        all_is_well(cw);
+        keep_then(cw, PUT); /* which turns IDLE where nothing is left */
+    }
+}
+
+static void on_kept(struct cloudwatch *cw, const struct error *error) {
+    if (error) {
+        _cleanup_free_ char *message =
+            x_printf("RetentionDays=%d was not set on log group %s: the role may lack logs:PutRetentionPolicy",
+                     cw->retention_days, cw->group);
+        say(cw, EVENT_CLOUDWATCH_FAILED, error, message);
+    }
+    cw->retention_days = 0; /* once: what failed is said, and the group's own setting stays */
+    cw->state = cw->after_keep;
+}
+
+static void on_answer(void *arg, struct json_object *answer, const struct error *error) {
+    struct cloudwatch *cw = arg;
+    cw->call = NULL;
+    bool made = !error || error->code == ERROR_EXISTS;
+    switch (cw->state) {
+    case PUT:
+        on_put(cw, answer, error);
+        break;
+    case STREAM:
+        if (made)
+            cw->state = PUT;
+        else if (error->code == ERROR_NOT_FOUND && cw->makes++ < MOST_MAKES)
+            cw->state = GROUP;
+        else
+            fail(cw, error);
+        break;
+    case GROUP:
+        if (made)
+            keep_then(cw, STREAM);
+        else
+            fail(cw, error);
+        break;
+    case KEEP:
+        on_kept(cw, error);
+        break;
+    case IDLE:
+    case GATHER:
+    case WAIT:
+        return; /* no call is under way in these */
+    }
+    step(cw);
+}
+
+/* Life. */
+
+static char *stream_name(const char *name) {
+    char *copy = x_strndup(name, 512);
+    for (char *c = copy; (c = strpbrk(c, ":*"));)
+        *c = '-';
+    return copy;
+}
+
+struct cloudwatch *cloudwatch_new(struct aws_session *session, struct reporter *reporter,
+                                  const struct cloudwatch_options *options) {
+    struct cloudwatch *cw = x_calloc(1, sizeof *cw);
+    cw->session = session;
+    cw->reporter = reporter;
+    cw->group = x_strdup(options->group);
+    cw->stream = stream_name(options->stream);
+    cw->job = x_strdup(options->job);
+    cw->retention_days = options->retention_days;
+    cw->flush_after_ms = options->flush_after_ms ? options->flush_after_ms : FLUSH_AFTER_MS;
+    TAILQ_INIT(&cw->waiting);
+    TAILQ_INIT(&cw->sending);
+    uv_loop_t *loop = aws_client_loop(aws_session_client(session));
+    uv_timer_init(loop, &cw->timer); /* cannot fail */
+    uv_timer_init(loop, &cw->limit);
+    cw->timer.data = cw->limit.data = cw;
+    cw->open_handles = 2;
+    cw->listener = (struct report_listener){.heard = on_heard, .arg = cw};
+    reporter_listen(reporter, &cw->listener);
+    return cw;
+}
+
+void cloudwatch_drain(struct cloudwatch *cw, int64_t limit_ms, void (*done)(void *arg), void *arg) {
+    cw->drained = done;
+    cw->drained_arg = arg;
+    uv_timer_start(&cw->limit, on_drain_end, (uint64_t)limit_ms, 0);
+    if (cw->call)
+        return; /* its answer goes on from there */
+    uv_timer_stop(&cw->timer);
+    cw->state = PUT;
+    step(cw);
+}
+
+static void on_closed(uv_handle_t *handle) {
+    struct cloudwatch *cw = handle->data;
+    if (--cw->open_handles > 0)
+        return;
+    free(cw->group);
+    free(cw->stream);
+    free(cw->job);
+    free(cw);
+}
+
+void cloudwatch_free(struct cloudwatch *cw) {
+    reporter_unlisten(cw->reporter, &cw->listener);
+    if (cw->call)
+        logs_cancel(cw->call);
+    clear(&cw->waiting);
+    clear(&cw->sending);
+    uv_close((uv_handle_t *)&cw->timer, on_closed);
+    uv_close((uv_handle_t *)&cw->limit, on_closed);
+}
