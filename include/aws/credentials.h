@@ -40,11 +40,12 @@ typedef void credentials_done(void *arg, const struct credentials *got, const st
  * free() is called with no fetch under way; it may close handles and free itself later.
  */
 struct credential_source {
-    const char *name; /* "imds": in errors and logs */
+    const char *name;             /* "imds": in errors and logs */
     int64_t ask_at_most_every_ms; /* while the held ones are valid: imds 60 s, else 0 */
     void (*fetch)(void *self, credentials_done *done, void *arg);
     void (*stop)(void *self);
     void (*free)(void *self);
+    const char *(*notice)(const void *self); /* see credential_provider_notice(); NULL: it never has one */
 };
 
 struct credential_provider;
@@ -60,13 +61,19 @@ struct credential_provider *credential_provider_ref(struct credential_provider *
  * the loop has closed its handle. */
 void credential_provider_unref(struct credential_provider *provider);
 
+/* Expiry is told in the servers' time: where it is known better than by `wall` (aws_client_now()), `now` tells it. */
+void credential_provider_use_clock(struct credential_provider *provider, int64_t (*now)(const void *arg),
+                                   const void *arg);
+
 /*
  * Asks for credentials valid now. `done` fires exactly once from the loop, never from inside this call; the request
  * is gone as soon as it is called. Refreshed when less than five minutes, or a quarter of their life if that is
- * shorter, remain. After a failed refresh the source is asked again at most once a minute while the old ones serve; once
- * they have ended at every request, after 1 s with backoff.
+ * shorter, remain; while a refresh takes long the old ones serve. After a failed one the source is asked again at most once a
+ * minute while the old ones serve; once they have ended at the next request, then not before 1 s, 2 s, 4 s ... a minute have
+ * gone by: until then a request hears the last failure at once, and its caller tries again by its own patience.
  */
-struct credential_request *credential_provider_get(struct credential_provider *provider, credentials_done *done, void *arg);
+struct credential_request *credential_provider_get(struct credential_provider *provider, credentials_done *done,
+                                                   void *arg);
 
 /* As _get(), for a use that must last until `until` (ms since 1970; a link): refreshed first if the held ones end earlier.
  * What comes may still end earlier: look at `expires`. */
@@ -79,6 +86,13 @@ void credential_request_cancel(struct credential_request *request);
 /* A server answered that the ones with this access key have expired or are unknown: the next _get() fetches anew, unless
  * others are already held. */
 void credential_provider_refused(struct credential_provider *provider, const char *access_key);
+
+/* What a person should know although credentials came ("Duration=4h fell back to 1h: ..."), as of the last fetch; NULL where
+ * there is nothing. Borrowed until the next turn of the loop. */
+const char *credential_provider_notice(const struct credential_provider *provider);
+
+/* The source's name: "imds". */
+const char *credential_provider_source(const struct credential_provider *provider);
 
 /* Milliseconds before `expires` at which a refresh is due. */
 int64_t credentials_refresh_margin(int64_t fetched, int64_t expires);
