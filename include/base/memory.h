@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 void *x_malloc(size_t size) __attribute__((malloc, returns_nonnull));
-void *x_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull)); /* zeroed; count * size is checked */
+void *x_calloc(size_t count, size_t size)
+    __attribute__((malloc, returns_nonnull)); /* zeroed; count * size is checked */
 void *x_realloc(void *old, size_t size) __attribute__((returns_nonnull));
 
 /* Copies; NULL stays NULL. The caller frees. */
