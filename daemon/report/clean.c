@@ -39,6 +39,14 @@ static size_t separators_at(const char *text, const char *separators) {
     }
 }
 
+/* A value ends where a parameter, a word or a quoted string ends; "%26" is an '&' of a link within a link. */
+static size_t value_length(const char *text) {
+    size_t length = 0;
+    while (text[length] && !strchr("&;,<>\"' \t\r\n)]}", text[length]) && strncmp(text + length, "%26", 3) != 0)
+        length++;
+    return length;
+}
+
 /* How much of `text` is the name of a secret and what stands between it and its value; 0: none. */
 static size_t secret_at(const char *text) {
     for (size_t i = 0; i < array_length(secret_names); i++) {
@@ -46,18 +54,10 @@ static size_t secret_at(const char *text) {
         if (strncasecmp(text, secret_names[i].name, length) != 0)
             continue;
         size_t separators = separators_at(text + length, secret_names[i].separators);
-        if (separators)
+        if (separators && value_length(text + length + separators))
             return length + separators;
     }
     return 0;
-}
-
-/* Its value ends where a parameter, a word or a quoted string ends; "%26" is an '&' of a link within a link. */
-static size_t value_length(const char *text) {
-    size_t length = 0;
-    while (text[length] && !strchr("&;,<>\"' \t\r\n)]}", text[length]) && strncmp(text + length, "%26", 3) != 0)
-        length++;
-    return length;
 }
 
 /* The length of the UTF-8 sequence at `text`, 0 where there is none. */

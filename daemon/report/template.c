@@ -14,6 +14,11 @@
 
 enum tag_kind { TAG_NONE, TAG_VALUE, TAG_SECTION, TAG_INVERTED, TAG_END, TAG_COMMENT, TAG_BROKEN };
 
+static const char *const sigils[] = {
+    [TAG_NONE] = "", [TAG_VALUE] = "",    [TAG_SECTION] = "#", [TAG_INVERTED] = "^",
+    [TAG_END] = "/", [TAG_COMMENT] = "!", [TAG_BROKEN] = "",
+};
+
 /* One tag: `start` at its first brace, `after` behind its last one (or its line's end, where it stands alone). */
 struct tag {
     enum tag_kind kind;
@@ -118,9 +123,9 @@ static const char *judge_tag(const struct tag *tag, struct open_sections *open, 
 
 static void set_wrong(struct error *error, const char *where, const char *wrong, const char *const *names) {
     _cleanup_buffer_ struct buffer list = BUFFER_INIT(BUFFER_OURS);
-    for (; *names; names++)
-        buffer_printf(&list, "%s%s", list.length ? ", " : "", *names);
-    error_set(error, ERROR_INVALID, "%s: %s; the names are %s", where, wrong, list.data ? list.data : "");
+    for (; names && *names; names++)
+        buffer_printf(&list, "%s%s", list.length ? ", " : "; the names are ", *names);
+    error_set(error, ERROR_INVALID, "%s: %s%s", where, wrong, list.data ? list.data : "");
 }
 
 bool template_check(const char *file, const char *text, const char *const *names, struct error *error) {
@@ -128,8 +133,9 @@ bool template_check(const char *file, const char *text, const char *const *names
     for (struct tag tag = next_tag(text, text); tag.kind != TAG_NONE; tag = next_tag(text, tag.after)) {
         const char *wrong = judge_tag(&tag, &open, names);
         if (wrong) {
-            _cleanup_free_ char *where = x_printf("%s:%u: {{%s}}", file, line_of(text, tag.start), tag.name);
-            set_wrong(error, where, wrong, names);
+            _cleanup_free_ char *where =
+                x_printf("%s:%u: {{%s%s}}", file, line_of(text, tag.start), sigils[tag.kind], tag.name);
+            set_wrong(error, where, wrong, is_known(tag.name, names) || tag.kind == TAG_BROKEN ? NULL : names);
             return false;
         }
     }
