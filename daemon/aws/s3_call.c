@@ -40,9 +40,10 @@ void s3_request_init(struct s3_request *request, const struct s3_bucket *bucket,
 }
 
 static void drop_header(struct s3_request *request, size_t i) {
-    char *value = (char *)(uintptr_t)request->headers[i].value; /* ours: s3_request_header() copied it */
-    free(value);
-    request->headers[i] = request->headers[--request->header_count];
+    size_t last = --request->header_count;
+    free(request->values[i]);
+    request->values[i] = request->values[last];
+    request->headers[i] = request->headers[last];
 }
 
 void s3_request_fini(struct s3_request *request) {
@@ -59,7 +60,9 @@ void s3_request_header(struct s3_request *request, const char *name, const char 
     if (!value)
         return;
     assert(request->header_count < S3_HEADERS_MOST);
-    request->headers[request->header_count++] = (struct http_header){.name = name, .value = x_strdup(value)};
+    size_t i = request->header_count++;
+    request->values[i] = x_strdup(value);
+    request->headers[i] = (struct http_header){.name = name, .value = request->values[i]};
 }
 
 bool s3_request_drop_header(struct s3_request *request, const char *name) {

@@ -21,7 +21,7 @@ const char *error_code_name(enum error_code code) {
 }
 
 /* Out of memory while telling of an error: the code still arrives, the words do not. */
-static char *format_words(const char *format, va_list words) {
+__attribute__((format(printf, 1, 0))) static char *format_words(const char *format, va_list words) {
     char *text;
     return vasprintf(&text, format, words) < 0 ? NULL : text;
 }

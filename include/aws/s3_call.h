@@ -17,7 +17,8 @@ struct s3_request {
     char *what;                                  /* "upload of s3://b/k": in front of every error */
     char *path;                                  /* of the key, encoded */
     struct buffer query;                         /* encoded */
-    struct http_header headers[S3_HEADERS_MOST]; /* names are constants, values owned */
+    struct http_header headers[S3_HEADERS_MOST]; /* names are constants, values those below */
+    char *values[S3_HEADERS_MOST];
     size_t header_count;
     const struct http_slice *body; /* the caller's, or &own_slice */
     size_t body_count;
