@@ -23,8 +23,8 @@ enum stream_format {
 };
 enum stream_compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD };
 
-const char *format_name(enum stream_format format);                /* "dynamodb-json", "json", "csv" */
-const char *compression_name(enum stream_compression compression); /* "none", "gzip", "zstd" */
+const char *format_name(enum stream_format format);                  /* "dynamodb-json", "json", "csv" */
+const char *compression_name(enum stream_compression compression);   /* "none", "gzip", "zstd" */
 const char *compression_suffix(enum stream_compression compression); /* "", ".gz", ".zst" */
 
 /* How often values of these types occurred, at any depth: a plain json backup restores exactly where all are zero. */
@@ -59,12 +59,14 @@ struct chunk_encode {
     enum stream_compression compression;
     bool opens; /* json: this chunk holds the object's first item: it begins with "[\n" instead of ",\n" */
     const char *page;
-    const struct page_index *index;
+    const struct page_index *index; /* as page_slice() left it for this page: the encoder relies on what it checked */
 };
 
 /*
  * Fills an empty chunk. False with ERROR_CORRUPT where an item is not DynamoDB's typed JSON (which, at which byte), and the
- * chunk is left empty. `counts` is added to; may be NULL. (Counted by the format that parses; one encode a page passes it.)
+ * chunk is left empty. `counts` is added to; NULL where another encode of this page counts: pass it to FORMAT_JSON, where it
+ * costs nothing, or to FORMAT_DYNAMODB_JSON if that is the only one. A page without items becomes a chunk of no bytes, whatever
+ * the compression. FORMAT_CSV has no encoder yet: ERROR_INVALID.
  */
 bool chunk_encode(struct chunk *chunk, struct pool *pool, struct chunk_workspace *workspace,
                   const struct chunk_encode *encode, struct type_counts *counts, struct error *error);
@@ -76,8 +78,8 @@ void chunk_literal(struct chunk *chunk, struct pool *pool, struct chunk_workspac
 /* What a part needs besides its bytes. On a worker thread: reads every byte. */
 struct chunk_seal {
     uint32_t crc32;
-    unsigned char md5[16];     /* where wanted */
-    unsigned char sha256[32];  /* where wanted */
+    unsigned char md5[16];    /* where wanted */
+    unsigned char sha256[32]; /* where wanted */
 };
 void chunk_seal(struct chunk_seal *seal, const struct chunk *chunk, bool want_md5, bool want_sha256);
 

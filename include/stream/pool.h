@@ -24,20 +24,27 @@ struct pool;
 struct pool *pool_new(size_t limit);
 void pool_free(struct pool *pool); /* everything must have been given back */
 
-/* Bytes for a purpose other than pages. False: not now; nothing has changed. At least PAGE_MAX always stays for pages
- * unless `overdraft`, which never fails: for the one step that lets a job go on at all. */
+/* Bytes for a purpose other than pages. False: not now; nothing has changed. At least PAGE_MAX always stays for pages, so
+ * that what is larger than `limit` - PAGE_MAX is never granted. */
 bool pool_reserve(struct pool *pool, size_t bytes);
-void pool_overdraw(struct pool *pool, size_t bytes);
-void pool_release(struct pool *pool, size_t bytes); /* wakes waiters */
 
-/* Called once from pool_release() or page_free() when there may be room again, in order of waiting. */
+/* The same, and never refused: for the one step that lets a job go on at all. Pages keep PAGE_MAX even then. */
+void pool_overdraw(struct pool *pool, size_t bytes);
+void pool_release(struct pool *pool,
+                  size_t bytes); /* wakes waiters; with nothing used, all memory goes to the system */
+
+/*
+ * Called once from pool_release() or page_free() when there may be room again, in order of waiting; not from the
+ * page_free() of an eviction, whose room the older page takes. Whoever was refused may wait: somebody else then holds a page
+ * or a reservation, and will give it back. `wake` may do anything but pool_free().
+ */
 struct pool_waiter {
     void (*wake)(void *arg);
     void *arg;
     struct pool_waiter *next, **link; /* the pool's */
 };
-void pool_wait(struct pool *pool, struct pool_waiter *waiter);      /* nothing where it waits already */
-void pool_wait_cancel(struct pool_waiter *waiter);                  /* nothing where it does not wait */
+void pool_wait(struct pool *pool, struct pool_waiter *waiter); /* nothing where it waits already */
+void pool_wait_cancel(struct pool_waiter *waiter);             /* nothing where it does not wait */
 
 struct pool_stats {
     size_t limit, used, peak;

@@ -3,9 +3,10 @@
  * A Scan page cut into items without a parse tree: where each item stands, where LastEvaluatedKey stands, the counts.
  * Pure. SIMD chosen at run time (AVX2; SSE2 or NEON), and a portable twin that gives the same on every input.
  *
- * What it checks: brackets, strings and members are well-formed down to JSON_DEPTH-like bounds (96), each item is an object
- * that is not empty, Count is the number of items, nothing but white space follows. What it leaves to the encoder: the
- * inside of items' values.
+ * What it checks: members, strings and brackets are well-formed and at most 96 deep, Items and Count are there, none that we
+ * know is there twice, each item is an object that is not empty, Count is the number of items, nothing but white space
+ * follows. Members may come in any order; unknown ones are skipped. Inside an item it looks at brackets and strings' ends
+ * alone: what stands between them is the encoder's to judge.
  */
 #ifndef STREAM_SLICER_H
 #define STREAM_SLICER_H
@@ -24,8 +25,9 @@ struct span {
 struct page_index {
     struct span *items;
     size_t count, capacity;
-    struct span last_key;   /* the object of LastEvaluatedKey; length 0: the segment's last page */
-    uint64_t scanned_count; /* ScannedCount */
+    size_t length;          /* of the page: what an encoder may read */
+    struct span last_key;   /* the object of LastEvaluatedKey, byte for byte; length 0: the segment's last page */
+    uint64_t scanned_count; /* ScannedCount; the items' number where not sent */
     double read_units;      /* ConsumedCapacity.CapacityUnits, 0 where not sent */
 };
 

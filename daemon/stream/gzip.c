@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One gzip member a chunk, by ISA-L at level 1: three to ten times zlib's speed at a slightly lower ratio. */
+#include <assert.h>
+#include <isa-l/igzip_lib.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "output.h"
+
+#define LEVEL_BUFFER ISAL_DEF_LVL1_DEFAULT
+
+struct gzip {
+    struct isal_zstream stream;
+    uint8_t level_buffer[LEVEL_BUFFER];
+};
+
+size_t gzip_size(void) {
+    return sizeof(struct gzip);
+}
+
+void gzip_free(struct gzip *gzip) {
+    free(gzip);
+}
+
+static void gzip_flush(struct output *output, bool last) {
+    struct isal_zstream *stream = &output->workspace->gzip->stream;
+    struct chunk *chunk = output->chunk;
+    stream->next_in = (uint8_t *)output->window;
+    stream->avail_in = (uint32_t)(output->at - output->window);
+    stream->end_of_stream = last;
+    do {
+        struct block *block = chunk->last && chunk->last->length < BLOCK_SIZE ? chunk->last : output_block(output);
+        stream->next_out = (uint8_t *)block->data + block->length;
+        stream->avail_out = (uint32_t)(BLOCK_SIZE - block->length);
+        int result = isal_deflate(stream);
+        assert(result == COMP_OK); /* all else says that an argument is out of range */
+        (void)result;
+        chunk->length += BLOCK_SIZE - block->length - stream->avail_out;
+        block->length = BLOCK_SIZE - stream->avail_out;
+    } while (!stream->avail_out || (last && stream->internal_state.state != ZSTATE_END));
+    output->at = output->window;
+}
+
+void gzip_begin(struct output *output) {
+    struct chunk_workspace *workspace = output->workspace;
+    if (!workspace->gzip)
+        workspace->gzip = x_malloc(sizeof *workspace->gzip);
+    struct isal_zstream *stream = &workspace->gzip->stream;
+    isal_deflate_init(stream);
+    stream->level = 1;
+    stream->level_buf = workspace->gzip->level_buffer;
+    stream->level_buf_size = LEVEL_BUFFER;
+    stream->gzip_flag = IGZIP_GZIP;
+    stream->flush = NO_FLUSH;
+    output->flush = gzip_flush;
+    output->window = output->at = workspace->window;
+    output->end = output->window + WINDOW_SIZE;
+}

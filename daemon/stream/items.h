@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the array of items is cut. The portable scan reads byte by byte and is the judge of what is well-formed; a block
+ * scan reads 64 bytes at a time by bit masks, takes what it finds in order, and where anything is odd leaves the rest to the
+ * portable scan from the last boundary between items. So all give the same on every input, errors included.
+ */
+#ifndef STREAM_ITEMS_H
+#define STREAM_ITEMS_H
+
+#include "cursor.h"
+
+#define ITEM_DEPTH (CURSOR_DEPTH - 2) /* inside the page's object and its array */
+
+/* False: no memory. */
+bool items_add(struct page_index *index, size_t start, size_t end);
+
+/*
+ * From a boundary (behind '[', or behind an item) to behind the ']'. True where it came there. A block scan that returns
+ * false has left the cursor at the last boundary it was sure of.
+ */
+typedef bool items_scan(struct cursor *cursor, struct page_index *index);
+
+items_scan items_portable; /* false: the cursor's error is set */
+items_scan items_avx2, items_sse2, items_neon;
+
+/* What stands between a boundary and `to`, which holds a '{' or ']', is right: one comma before a further item. */
+static inline bool items_gap(const struct cursor *cursor, size_t to, bool first) {
+    const char *bytes = cursor->bytes;
+    bool comma = !first && bytes[to] == '{';
+    size_t at = cursor->at;
+    if (at + comma == to)
+        return !comma || bytes[at] == ',';
+    for (; at < to; at++) {
+        if (bytes[at] == ',' && comma)
+            comma = false;
+        else if (!is_space(bytes[at]))
+            return false;
+    }
+    return !comma;
+}
+
+#endif
