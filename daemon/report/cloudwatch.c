@@ -13,14 +13,12 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <syslog.h>
 
 #include "aws/logs.h"
 #include "base/encoding.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "report/clean.h"
+#include "report/logbook.h"
 
 #define FLUSH_AFTER_MS  1000
 #define FIRST_WAIT_MS   (5 * SECOND_MS)
@@ -36,16 +34,6 @@ static const char *const operations[] = {
     [KEEP] = "PutRetentionPolicy",
 };
 
-struct log_event {
-    TAILQ_ENTRY(log_event) next;
-    int64_t time, number; /* ms since 1970; order of arrival */
-    uint64_t stands_for;  /* events: 1, or those that a line about lost ones counts */
-    size_t size;          /* as PutLogEvents counts it */
-    char *text;
-};
-
-TAILQ_HEAD(log_events, log_event);
-
 struct cloudwatch {
     struct aws_session *session;
     struct reporter *reporter;
@@ -55,11 +43,8 @@ struct cloudwatch {
     int64_t flush_after_ms;
     enum cloudwatch_state state, after_keep;
     struct logs_call *call; /* NULL: none under way */
-    struct log_events waiting, sending;
-    size_t held; /* bytes of `waiting` */
-    int64_t numbers;
-    uint64_t lost, lost_in_outage; /* not yet told of in the stream; since the outage began */
-    unsigned makes;                /* since the last success */
+    struct logbook book;
+    unsigned makes; /* since the last success */
     int64_t wait_ms;
     bool outage, refusal_said;
     uv_timer_t timer, limit; /* gather and wait; drain's end */
@@ -70,149 +55,17 @@ struct cloudwatch {
 
 static void step(struct cloudwatch *cw);
 
-/* Events. */
-
-static void free_event(struct log_event *event) {
-    free(event->text);
-    free(event);
-}
-
-static void clear(struct log_events *events) {
-    struct log_event *event;
-    while ((event = TAILQ_FIRST(events))) {
-        TAILQ_REMOVE(events, event, next);
-        free_event(event);
-    }
-}
-
-/* The oldest go until the rest fits. */
-static void trim(struct cloudwatch *cw) {
-    struct log_event *event;
-    while (cw->held > CLOUDWATCH_BUFFER && (event = TAILQ_FIRST(&cw->waiting))) {
-        TAILQ_REMOVE(&cw->waiting, event, next);
-        cw->held -= event->size;
-        cw->lost += event->stands_for;
-        cw->lost_in_outage += event->stands_for;
-        free_event(event);
-    }
-}
-
-static struct log_event *event_new(struct cloudwatch *cw, int64_t time, uint64_t stands_for, char *text) {
-    struct log_event *event = x_calloc(1, sizeof *event);
-    *event = (struct log_event){.time = time, .number = cw->numbers++, .stands_for = stands_for, .text = text};
-    event->size = strlen(text) + CLOUDWATCH_EVENT_OVERHEAD;
-    return event;
-}
-
-static const char *level_name(int priority) {
-    return priority <= LOG_ERR       ? "error"
-           : priority == LOG_WARNING ? "warning"
-           : priority == LOG_DEBUG   ? "debug"
-                                     : "info";
-}
-
-static void add_member(struct buffer *out, const char *name, const char *value) {
-    if (!value)
-        return;
-    _cleanup_buffer_ struct buffer clean = BUFFER_INIT(BUFFER_OURS);
-    clean_text(&clean, value, 1024);
-    buffer_printf(out, ",\"%s\":", name);
-    json_quote(out, clean.data ? clean.data : "");
-}
-
-static void add_number(struct buffer *out, const char *name, int64_t value) {
-    if (value >= 0)
-        buffer_printf(out, ",\"%s\":%lld", name, (long long)value);
-}
-
-static char *event_json(const struct event *event, const char *text) {
-    struct buffer out = BUFFER_INIT(BUFFER_OURS);
-    buffer_printf(&out, "{\"level\":\"%s\",\"event\":\"%s\",\"message\":", level_name(event_priority(event->kind)),
-                  event_name(event->kind));
-    json_quote(&out, text); /* clean already */
-    add_member(&out, "job", event->job);
-    add_member(&out, "run", event->run);
-    add_member(&out, "table", event->table);
-    add_number(&out, "items", event->items);
-    add_number(&out, "bytes", event->bytes);
-    add_number(&out, "duration_ms", event->duration_ms);
-    add_member(&out, "error_code", event_error_code(event));
-    add_member(&out, "aws_request_id", event_error_code(event) ? event->error->request_id : NULL);
-    buffer_add(&out, "}");
-    return buffer_take(&out);
-}
-
 /* Our own troubles stay in the journal: telling CloudWatch of them would never end. */
 static void on_heard(void *arg, const struct event *event, int64_t wall_ms, const char *text) {
     struct cloudwatch *cw = arg;
     if (!event->job || strcmp(event->job, cw->job) != 0 || event->kind == EVENT_CLOUDWATCH_FAILED ||
         event->kind == EVENT_CLOUDWATCH_BACK)
         return;
-    struct log_event *heard = event_new(cw, wall_ms, 1, event_json(event, text));
-    TAILQ_INSERT_TAIL(&cw->waiting, heard, next);
-    cw->held += heard->size;
-    trim(cw);
+    logbook_add(&cw->book, wall_ms, logbook_line(event, text));
     if (cw->state == IDLE) {
         cw->state = cw->drained ? PUT : GATHER;
         step(cw);
     }
-}
-
-/* A batch. */
-
-/* The stream tells of its own gaps: "N events were lost" stands where they would have stood. */
-static void tell_of_lost(struct cloudwatch *cw) {
-    struct log_event *first = TAILQ_FIRST(&cw->waiting);
-    if (!cw->lost || !first)
-        return;
-    char *text =
-        x_printf("{\"level\":\"warning\",\"event\":\"cloudwatch-lost\",\"message\":\"%s: %llu events before this one "
-                 "were lost: CloudWatch Logs could not be reached, and the buffer is bounded\",\"job\":\"%s\"}",
-                 cw->job, (unsigned long long)cw->lost, cw->job);
-    struct log_event *lost = event_new(cw, first->time, cw->lost, text);
-    lost->number = first->number - 1;
-    cw->lost = 0;
-    TAILQ_INSERT_HEAD(&cw->waiting, lost, next);
-    cw->held += lost->size;
-}
-
-/* As many of the oldest as one call takes. */
-static size_t take_batch(struct cloudwatch *cw) {
-    size_t count = 0, bytes = 0;
-    int64_t earliest = INT64_MAX, latest = INT64_MIN;
-    struct log_event *event;
-    while ((event = TAILQ_FIRST(&cw->waiting))) {
-        int64_t first = event->time < earliest ? event->time : earliest,
-                last = event->time > latest ? event->time : latest;
-        if (count == CLOUDWATCH_BATCH_EVENTS || bytes + event->size > CLOUDWATCH_BATCH_BYTES ||
-            last - first > CLOUDWATCH_BATCH_SPAN_MS)
-            break;
-        earliest = first;
-        latest = last;
-        count++;
-        bytes += event->size;
-        TAILQ_REMOVE(&cw->waiting, event, next);
-        TAILQ_INSERT_TAIL(&cw->sending, event, next);
-        cw->held -= event->size;
-    }
-    return count;
-}
-
-static void put_batch_back(struct cloudwatch *cw) {
-    struct log_event *event;
-    while ((event = TAILQ_LAST(&cw->sending, log_events))) {
-        TAILQ_REMOVE(&cw->sending, event, next);
-        TAILQ_INSERT_HEAD(&cw->waiting, event, next);
-        cw->held += event->size;
-    }
-    trim(cw);
-}
-
-static int by_time(const void *left, const void *right) {
-    const struct log_event *a = *(struct log_event *const *)left, *b = *(struct log_event *const *)right;
-    if (a->time != b->time)
-        return a->time < b->time ? -1 : 1;
-    return a->number < b->number ? -1 : a->number > b->number;
 }
 
 static void add_name(struct buffer *out, const char *name, const char *value) {
@@ -220,28 +73,9 @@ static void add_name(struct buffer *out, const char *name, const char *value) {
     json_quote(out, value);
 }
 
-/* The wall clock may have been set back in between: AWS wants events in order of time. */
-static void add_batch(struct cloudwatch *cw, size_t count, struct buffer *out) {
-    struct log_event **sorted = x_calloc(count, sizeof *sorted), *event;
-    size_t n = 0;
-    TAILQ_FOREACH(event, &cw->sending, next)
-    sorted[n++] = event;
-    qsort(sorted, n, sizeof *sorted, by_time);
-    buffer_add(out, ",\"logEvents\":[");
-    for (size_t i = 0; i < n; i++) {
-        buffer_printf(out, "%s{\"timestamp\":%lld,\"message\":", i ? "," : "", (long long)sorted[i]->time);
-        json_quote(out, sorted[i]->text);
-        buffer_add(out, "}");
-    }
-    buffer_add(out, "]");
-    free(sorted);
-}
-
-/* The story. */
-
 static void on_answer(void *arg, struct json_object *answer, const struct error *error);
 
-static void start_call(struct cloudwatch *cw, size_t batch) {
+static void start_call(struct cloudwatch *cw) {
     _cleanup_buffer_ struct buffer body = BUFFER_INIT(BUFFER_OURS);
     buffer_add(&body, "{");
     add_name(&body, "logGroupName", cw->group);
@@ -251,8 +85,10 @@ static void start_call(struct cloudwatch *cw, size_t batch) {
     }
     if (cw->state == KEEP)
         buffer_printf(&body, ",\"retentionInDays\":%d", cw->retention_days);
-    if (cw->state == PUT)
-        add_batch(cw, batch, &body);
+    if (cw->state == PUT) {
+        buffer_add(&body, ",\"logEvents\":");
+        logbook_write(&cw->book, &body);
+    }
     buffer_add(&body, "}");
     cw->call = logs_start(cw->session, operations[cw->state], body.data, on_answer, cw);
 }
@@ -276,7 +112,6 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 static void step(struct cloudwatch *cw) {
-    size_t batch;
     switch (cw->state) {
     case IDLE:
         end_drain(cw);
@@ -285,10 +120,8 @@ static void step(struct cloudwatch *cw) {
         uv_timer_start(&cw->timer, on_timer, (uint64_t)cw->flush_after_ms, 0);
         return;
     case PUT:
-        tell_of_lost(cw);
-        batch = take_batch(cw);
-        if (batch) {
-            start_call(cw, batch);
+        if (logbook_take(&cw->book)) {
+            start_call(cw);
             return;
         }
         cw->state = IDLE;
@@ -297,7 +130,7 @@ static void step(struct cloudwatch *cw) {
     case STREAM:
     case GROUP:
     case KEEP:
-        start_call(cw, 0);
+        start_call(cw);
         return;
     case WAIT:
         uv_timer_start(&cw->timer, on_timer, (uint64_t)cw->wait_ms, 0);
@@ -314,7 +147,7 @@ static void say_failure(struct cloudwatch *cw, const struct error *error) {
     if (cw->outage)
         return;
     cw->outage = true;
-    cw->lost_in_outage = 0;
+    cw->book.lost_total = 0;
     _cleanup_free_ char *message = NULL;
     if (error->code == ERROR_DENIED)
         message =
@@ -327,19 +160,11 @@ static void say_failure(struct cloudwatch *cw, const struct error *error) {
     say(cw, EVENT_CLOUDWATCH_FAILED, error, message);
 }
 
-/* Input that AWS will never take must not stand in the way of what comes after it. */
-static void drop_batch(struct cloudwatch *cw) {
-    struct log_event *event;
-    TAILQ_FOREACH(event, &cw->sending, next)
-    cw->lost_in_outage += event->stands_for;
-    clear(&cw->sending);
-}
-
 static void fail(struct cloudwatch *cw, const struct error *error) {
     say_failure(cw, error);
     if (error->code == ERROR_INVALID)
-        drop_batch(cw);
-    put_batch_back(cw);
+        logbook_drop(&cw->book); /* what AWS will never take must not stand in the way of what comes after it */
+    logbook_put_back(&cw->book);
     cw->wait_ms = cw->wait_ms ? cw->wait_ms * 2 : FIRST_WAIT_MS;
     if (cw->wait_ms > LONGEST_WAIT_MS || error->code == ERROR_DENIED)
         cw->wait_ms = LONGEST_WAIT_MS;
@@ -366,7 +191,7 @@ static void all_is_well(struct cloudwatch *cw) {
         return;
     cw->outage = false;
     _cleanup_free_ char *message = x_printf("CloudWatch Logs takes events again; %llu were lost meanwhile",
-                                            (unsigned long long)cw->lost_in_outage);
+                                            (unsigned long long)cw->book.lost_total);
     say(cw, EVENT_CLOUDWATCH_BACK, NULL, message);
 }
 
@@ -378,12 +203,12 @@ static void keep_then(struct cloudwatch *cw, enum cloudwatch_state next) {
 
 static void on_put(struct cloudwatch *cw, struct json_object *answer, const struct error *error) {
     if (error && error->code == ERROR_NOT_FOUND && cw->makes++ < MOST_MAKES) {
-        put_batch_back(cw);
+        logbook_put_back(&cw->book);
         cw->state = STREAM;
     } else if (error) {
         fail(cw, error);
     } else {
-        clear(&cw->sending);
+        logbook_sent(&cw->book);
         note_rejected(cw, answer);
         all_is_well(cw);
         keep_then(cw, PUT); /* which turns IDLE where nothing is left */
@@ -434,8 +259,6 @@ static void on_answer(void *arg, struct json_object *answer, const struct error 
     step(cw);
 }
 
-/* Life. */
-
 static char *stream_name(const char *name) {
     char *copy = x_strndup(name, 512);
     for (char *c = copy; (c = strpbrk(c, ":*"));)
@@ -453,8 +276,7 @@ struct cloudwatch *cloudwatch_new(struct aws_session *session, struct reporter *
     cw->job = x_strdup(options->job);
     cw->retention_days = options->retention_days;
     cw->flush_after_ms = options->flush_after_ms ? options->flush_after_ms : FLUSH_AFTER_MS;
-    TAILQ_INIT(&cw->waiting);
-    TAILQ_INIT(&cw->sending);
+    logbook_init(&cw->book, options->job);
     uv_loop_t *loop = aws_client_loop(aws_session_client(session));
     uv_timer_init(loop, &cw->timer); /* cannot fail */
     uv_timer_init(loop, &cw->limit);
@@ -490,8 +312,7 @@ void cloudwatch_free(struct cloudwatch *cw) {
     reporter_unlisten(cw->reporter, &cw->listener);
     if (cw->call)
         logs_cancel(cw->call);
-    clear(&cw->waiting);
-    clear(&cw->sending);
+    logbook_fini(&cw->book);
     uv_close((uv_handle_t *)&cw->timer, on_closed);
     uv_close((uv_handle_t *)&cw->limit, on_closed);
 }

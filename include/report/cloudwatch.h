@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The journal's events of a job, copied to a CloudWatch Logs stream: in batches within PutLogEvents' limits, group and stream
- * made when missing, a bounded buffer. An outage or a denial never slows or fails a backup and is said once.
+ * made when missing, a bounded buffer (report/logbook.h). An outage or a denial never slows or fails a backup and is said once.
  *
  * Each event is one JSON line, which Logs Insights reads field by field:
  *     {"level":"info","event":"run-succeeded","message":"...","job":"...","run":"...","table":"...","items":1000,...}
@@ -11,16 +11,6 @@
 
 #include "aws/client.h"
 #include "report/event.h"
-
-/* What is held while CloudWatch cannot be reached; past it the oldest events go, and are counted. */
-#define CLOUDWATCH_BUFFER ((size_t)1 << 20)
-
-/* PutLogEvents' limits (API reference): a call's events and bytes, the bytes that each event counts beyond its own, and the
- * time from the first to the last. */
-#define CLOUDWATCH_BATCH_EVENTS   10000
-#define CLOUDWATCH_BATCH_BYTES    ((size_t)1048576)
-#define CLOUDWATCH_EVENT_OVERHEAD 26
-#define CLOUDWATCH_BATCH_SPAN_MS  ((int64_t)24 * 3600 * 1000)
 
 struct cloudwatch_options {
     const char *group, *stream; /* copied; ':' and '*' of the stream, which AWS refuses, become '-' */
