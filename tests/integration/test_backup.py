@@ -86,8 +86,8 @@ def test_at_each_cut_both_outputs_hold_the_same_items(large_backup):
     cuts = backup.record['cuts']
     assert len(cuts) >= 3
     for cut in cuts:
-        ours = [one for part in typed[:cut['outputs']['dynamodb-json']['parts']] for one in part]
-        theirs = [one for part in plain[:cut['outputs']['json']['parts']] for one in part]
+        ours = [one for part in typed[:cut['parts']['dynamodb-json']] for one in part]
+        theirs = [one for part in plain[:cut['parts']['json']] for one in part]
         assert len(ours) == len(theirs) == cut['items'] and sorted(ours) == sorted(theirs)
     assert cuts[-1]['items'] <= backup.record['items']
 

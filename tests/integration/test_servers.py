@@ -4,14 +4,19 @@ import base64
 import hashlib
 import json
 import os
+import subprocess
 import time
 import urllib.error
 import urllib.request
 import zlib
 
+import boto3
+import botocore.config
 import botocore.exceptions
 import pytest
-from conftest import HOST, ROLE, client, role
+from cloud import Cloud
+from conftest import HOST, HOST_ARN, ROLE, client, role
+from servers.tls import make_ca
 
 MIB = 1 << 20
 WRONG = {'access_key': HOST['access_key'], 'secret_key': 'not-the-secret'}
@@ -331,3 +336,46 @@ def test_ceph_and_its_sts_through_the_proxy(cloud, rgw):
     assert store.head_object(Bucket=rgw['bucket'], Key='backups/x')['ContentLength'] == MIB
     client('dynamodb', cloud.url['dynamodb'], keys).list_tables()
     assert cloud.count('rgw', 'AssumeRole') == 1 and cloud.count('rgw', 'PutObject') == 2
+
+
+def test_unsigned_payload_is_for_tls_alone(cloud, tmp_path):
+    def put(url):
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+        request = AWSRequest('PUT', url + '/student-backup/unsigned', {'X-Amz-Content-SHA256': 'UNSIGNED-PAYLOAD'}, b'hello')
+        signer = S3SigV4Auth(Credentials(HOST['access_key'], HOST['secret_key']), 's3', 'us-east-1')
+        signer.payload = lambda _request: 'UNSIGNED-PAYLOAD'
+        signer.add_auth(request)
+        headers = [word for name, value in request.headers.items() for word in ('-H', f'{name}: {value}')]
+        done = subprocess.run(['curl', '-s', '--cacert', tmp_path / 'ca.pem', '-X', 'PUT', '-d', 'hello', '-H', 'Content-Type:', *headers,
+                               request.url], capture_output=True, text=True)
+        return done.stdout
+    make_ca(tmp_path)
+    assert 'XAmzContentSHA256Mismatch' in put(cloud.url['s3'])
+    secure = Cloud({'keys': [{**HOST, 'arn': HOST_ARN}], 'services': {'s3': {'tls': str(tmp_path), 'buckets': {'student-backup': {}}}}})
+    try:
+        assert put(secure.url['s3']) == '' and secure.count('s3', 'PutObject') == 1
+    finally:
+        secure.stop()
+
+
+def test_one_tls_front_answers_to_aws_own_names(tmp_path):
+    front = Cloud({'keys': [{**HOST, 'arn': HOST_ARN}], 'tls': {'folder': str(tmp_path), 'buckets': ['student-backup']},
+                   'services': {'s3': {'buckets': {'student-backup': {}}}, 'sts': {}, 'logs': {}}})
+    try:
+        def curl(url, *words):
+            return subprocess.run(['curl', '-s', '--cacert', tmp_path / 'ca.pem', '--connect-to', f'::{front.url["tls"].split("//")[1]}',
+                                   *words, url], capture_output=True, text=True)
+        assert 'MissingAuthenticationToken' in curl('https://sts.us-east-1.amazonaws.com/', '-d', 'Action=AssumeRole').stdout
+        assert 'MissingAuthenticationTokenException' in curl('https://logs.us-east-1.amazonaws.com/', '-d', '{}').stdout
+        s3 = boto3.client('s3', region_name='us-east-1', aws_access_key_id=HOST['access_key'], aws_secret_access_key=HOST['secret_key'],
+                          endpoint_url='https://s3.us-east-1.amazonaws.com', config=botocore.config.Config(
+                              signature_version='s3v4', s3={'addressing_style': 'virtual'}))
+        where = {'Bucket': 'student-backup', 'Key': 'a b'}
+        assert curl(s3.generate_presigned_url('put_object', where), '-X', 'PUT', '-H', 'Content-Type:', '-d', 'hello').stdout == ''
+        link = s3.generate_presigned_url('get_object', where)
+        assert link.startswith('https://student-backup.s3.us-east-1.amazonaws.com/') and curl(link).stdout == 'hello'
+        assert curl('https://sts.us-east-1.amazonaws.com/', '--cacert', '/etc/ssl/certs/ca-certificates.crt').returncode == 60
+    finally:
+        front.stop()
