@@ -134,8 +134,25 @@ static void hold(struct credential_provider *provider, const struct credentials 
     error_clear(&provider->failure);
 }
 
+/* What happened to a source must not be taken for the caller's own: that its credentials have expired, that its table does
+ * not exist. */
+static enum error_code code_for_caller(enum error_code code) {
+    switch (code) {
+    case ERROR_EXPIRED:
+    case ERROR_SKEW:
+    case ERROR_REGION:
+        return ERROR_TRANSIENT;
+    case ERROR_NOT_FOUND:
+    case ERROR_EXISTS:
+        return ERROR_INVALID;
+    default:
+        return code;
+    }
+}
+
 static void fail(struct credential_provider *provider, const struct error *error) {
     struct error failure = error_copy(error);
+    failure.code = code_for_caller(failure.code);
     error_context(&failure, "credentials from %s", provider->source->name);
     error_clear(&provider->failure);
     provider->failure = failure;

@@ -21,8 +21,8 @@ enum credential_source_kind {
 /* Borrowed; copied by who keeps it. NULL where not set. */
 struct credential_settings {
     enum credential_source_kind source;
-    const char *profile;      /* NULL: AWS_PROFILE, else "default" */
-    const char *role_arn;     /* then sts:AssumeRole on top of the source */
+    const char *profile;  /* NULL: AWS_PROFILE, else "default" */
+    const char *role_arn; /* then sts:AssumeRole on top of the source */
     const char *external_id;
     const char *session_name; /* with role_arn */
     int64_t duration_s;       /* of the assumed role: 900 to 43200 */
@@ -38,7 +38,8 @@ struct credential_store *credential_store_new(struct aws_client *client, const c
 void credential_store_free(struct credential_store *store);
 
 /* A reference of the caller's own; never NULL: what is wrong is told by the first _get(). */
-struct credential_provider *credential_store_get(struct credential_store *store, const struct credential_settings *settings);
+struct credential_provider *credential_store_get(struct credential_store *store,
+                                                 const struct credential_settings *settings);
 
 /*
  * The region where a job names none: AWS_REGION, AWS_DEFAULT_REGION, the profile's, then IMDS.
@@ -49,5 +50,12 @@ struct region_lookup;
 struct region_lookup *region_lookup_start(struct credential_store *store, const struct credential_settings *settings,
                                           region_done *done, void *arg);
 void region_lookup_cancel(struct region_lookup *lookup);
+
+/* "dynamodb-backupd-JOB", within the 64 characters of a role's session. The caller frees. */
+char *credential_session_name(const char *job);
+
+/* The name itself, or where it has more than `most` (at least 10) bytes: cut, '-' and 8 hex digits of its SHA-256, so that two
+ * names with the same beginning stay apart. The caller frees. */
+char *name_within(const char *name, size_t most);
 
 #endif
