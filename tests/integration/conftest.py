@@ -70,6 +70,7 @@ def whole_cloud(backends):
             'sts': {'roles': {
                 ROLE: {'trust': [INSTANCE_ROLE, HOST_ARN], 'max_duration': 43200},
                 role('ShortLived'): {'trust': [INSTANCE_ROLE, HOST_ARN], 'ttl': 8},
+                role('TwelveSeconds'): {'trust': [HOST_ARN], 'ttl': 12},
                 role('Outside'): {'trust': [HOST_ARN], 'external_id': 'student-42'},
                 role('BucketWriter'): {'trust': [ROLE, HOST_ARN, INSTANCE_ROLE]}}},
             'logs': {},

@@ -57,13 +57,16 @@ def test_an_expired_answer_brings_one_refresh(setup, cloud, small_table):
 
 
 def test_the_old_credentials_serve_while_a_refresh_fails(setup, cloud, small_table):
-    cloud.configure('imds', ttl=200, rotate=1)  # due at once: less than five minutes, so a quarter of their life: 50 s
-    one = setup(credentials='imds')
-    one.job('small')
+    """The role's credentials live 12 s, so they are due when 3 s remain; then STS fails, and a run still succeeds."""
+    one = setup()
+    one.job('small', Credentials={'RoleArn': role('TwelveSeconds')})
     one.start()
+    began = time.monotonic()
     one.run('small', local=False)
-    cloud.fault('imds', 'error', status=500, code='Internal')
+    cloud.fault('sts', 'error', status=500, code='InternalFailure')
+    time.sleep(max(0.0, 9.3 - (time.monotonic() - began)))
     one.run('small', local=False)
+    assert cloud.count('sts', 'AssumeRole') >= 2
 
 
 def test_jobs_share_no_credentials(setup, cloud, small_table):
