@@ -18,8 +18,16 @@
 enum config_source { CONFIG_SOURCE_AUTO, CONFIG_SOURCE_ENV, CONFIG_SOURCE_PROFILE, CONFIG_SOURCE_IMDS };
 enum config_overlap { CONFIG_OVERLAP_SKIP, CONFIG_OVERLAP_QUEUE };
 enum config_format { CONFIG_DYNAMODB_JSON = 1, CONFIG_JSON = 2, CONFIG_CSV = 4 }; /* bits */
-enum config_compression { CONFIG_COMPRESSION_DEFAULT, CONFIG_COMPRESSION_NONE, CONFIG_COMPRESSION_GZIP, CONFIG_COMPRESSION_ZSTD };
+enum config_compression {
+    CONFIG_COMPRESSION_DEFAULT,
+    CONFIG_COMPRESSION_NONE,
+    CONFIG_COMPRESSION_GZIP,
+    CONFIG_COMPRESSION_ZSTD
+};
 enum config_mail_on { CONFIG_MAIL_SUCCESS = 1, CONFIG_MAIL_FAILURE = 2 }; /* bits */
+
+#define CONFIG_FILE_LIMIT ((size_t)1 << 20) /* bytes of a file */
+#define CONFIG_JOBS_MOST  20000
 
 /* NULL-terminated; never NULL itself. */
 typedef char **config_list;
@@ -49,7 +57,8 @@ struct job_config {
     bool consistent_read;
 
     /* [Destination] */
-    char *bucket, *prefix /* never NULL, "" or ends in '/' */, *storage_class, *kms_key_id, *expected_bucket_owner, *tags /* encoded */;
+    char *bucket, *prefix /* never NULL, "" or ends in '/' */, *storage_class, *kms_key_id, *expected_bucket_owner,
+        *tags /* encoded */;
     char *destination_role_arn;
     unsigned formats; /* bits of enum config_format */
     enum config_compression compression;
@@ -60,7 +69,7 @@ struct job_config {
     config_list mail_to, mail_cc, mail_reply_to;
     unsigned mail_on;
     int64_t link_expires;
-    char *mail_region, *configuration_set;
+    char *mail_region, *mail_template /* a folder; NULL: ours */, *configuration_set;
 
     /* [CloudWatch] */
     char *log_group /* NULL: off */, *log_stream, *logs_region;
@@ -71,6 +80,7 @@ struct job_config {
 enum { CONFIG_ENDPOINTS = 7 };
 
 struct config {
+    unsigned references; /* see config_ref() */
     char *file;
     /* [Daemon] */
     char *state_directory, *runtime_directory;
@@ -92,6 +102,7 @@ struct config_problem {
     unsigned line; /* 0: the file as a whole */
     char *key;     /* "Schedule", "[Job]"; NULL where none */
     char *text;    /* what is wrong, what was found, what is accepted, the nearest known name */
+    bool in_job;   /* `file` is a job's; the main file's and the environment's problems come first */
 };
 
 struct config_problems {

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How values are written: time spans (systemd.time(7)), sizes, numbers, booleans. Pure; false where it is not that form. */
+#ifndef CONFIG_VALUE_H
+#define CONFIG_VALUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/* "90s", "5min", "1h 30min", "1.5h", "7d", "90" (seconds); milliseconds, what is less is dropped. */
+bool value_span(const char *text, int64_t *ms);
+
+/* "65536", "64K", "64M", "2G", "1T"; powers of 1024. */
+bool value_size(const char *text, uint64_t *bytes);
+
+/* Decimal digits alone. */
+bool value_number(const char *text, uint64_t *number);
+
+/* "20%" */
+bool value_percent(const char *text, uint64_t *percent);
+
+/* yes, true, on, 1; no, false, off, 0; in any case. */
+bool value_boolean(const char *text, bool *value);
+
+/* The shortest way to write them that is read back as the same: "1h 30min", "64M". */
+void value_format_span(struct buffer *out, int64_t ms);
+void value_format_size(struct buffer *out, uint64_t bytes);
+
+#endif
