@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From pages to parts.
+ *
+ *     feed() -> WAITING --memory, a free task--> ENCODING (worker) -> ENCODED --its turn--> appended to every output
+ *                                                                                  |
+ *                              output_send() of one, or of all: a cut  <--planner--+
+ *
+ * An upload that is full (10,000 parts) is rolled over at a moment when no page is between: pages wait until all that were
+ * encoded for the old object have been appended to it.
+ */
+#include "job/assembly.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "base/memory.h"
+
+#define TASKS_AT_ONCE  4 /* libuv's worker threads; other runs share them */
+#define PAGES_HELD     6 /* waiting or encoded: from here on the scan is held ... */
+#define PAGES_RELEASED 2 /* ... until here */
+#define PARTS_HELD     6 /* closed but not acknowledged, of one output */
+
+enum task_state { TASK_WAITING, TASK_ENCODING, TASK_ENCODED };
+
+struct task {
+    TAILQ_ENTRY(task) entry;
+    struct assembly *assembly; /* NULL: the assembly has gone, only give the memory back */
+    struct workshop *workshop;
+    enum task_state state;
+    struct scan_page *page;
+    size_t count; /* of outputs */
+    struct chunk_encode encode[RECORD_OUTPUTS];
+    struct chunk chunks[RECORD_OUTPUTS];
+    struct type_counts types;
+    struct error error;
+    size_t reserved;
+    uv_work_t work;
+};
+
+struct assembly {
+    struct assembly_options options;
+    struct assembly_events events;
+    struct output *outputs[RECORD_OUTPUTS];
+    size_t count;
+    TAILQ_HEAD(, task) tasks; /* in order of arrival */
+    unsigned waiting, encoding, held_tasks;
+    bool opens[RECORD_OUTPUTS]; /* the next page with items is the first of its object */
+    bool closing, closed, failed, pressed, completing;
+    size_t completed;
+    struct pool_waiter waiter;
+    uv_timer_t soon; /* stored() is never called from inside close() */
+};
+
+static void advance(struct assembly *assembly);
+
+static struct pool *pool_of(const struct assembly *assembly) {
+    return workshop_pool(assembly->options.output.workshop);
+}
+
+static void fail(struct assembly *assembly, const struct error *error) {
+    if (assembly->failed)
+        return;
+    assembly->failed = true;
+    assembly->events.failed(assembly->events.arg, error);
+}
+
+static void on_output_failed(void *arg, const struct error *error) {
+    fail(arg, error);
+}
+
+static void on_acknowledged(void *arg) {
+    advance(arg);
+}
+
+static void on_output_completed(void *arg) {
+    struct assembly *assembly = arg;
+    if (++assembly->completed == assembly->count && !assembly->failed)
+        assembly->events.completed(assembly->events.arg);
+}
+
+static void on_memory(void *arg) {
+    advance(arg);
+}
+
+struct assembly *assembly_new(const struct assembly_options *options, const struct assembly_events *events) {
+    struct assembly *assembly = x_calloc(1, sizeof *assembly);
+    assembly->options = *options;
+    assembly->events = *events;
+    assembly->count = options->record->output_count;
+    TAILQ_INIT(&assembly->tasks);
+    assembly->waiter = (struct pool_waiter){.wake = on_memory, .arg = assembly};
+    assembly->soon.data = assembly;
+    uv_timer_init(options->output.loop, &assembly->soon);
+    struct output_events heard = {on_acknowledged, on_output_completed, on_output_failed, assembly};
+    for (size_t i = 0; i < assembly->count; i++) {
+        struct output_options output = options->output;
+        output.record = &options->record->outputs[i];
+        assembly->outputs[i] = output_new(&output, &heard);
+        assembly->opens[i] = true;
+    }
+    return assembly;
+}
+
+/* ------------------------------------------------------------ a page's task */
+
+static void task_free(struct task *task) {
+    struct pool *pool = workshop_pool(task->workshop);
+    size_t reserved = task->reserved;
+    for (size_t i = 0; i < task->count; i++)
+        chunk_fini(&task->chunks[i], pool);
+    scan_page_free(task->page);
+    error_clear(&task->error);
+    free(task);
+    pool_release(pool, reserved);
+}
+
+/* On a worker thread: the page, once for each output. The format that parses items counts their types. */
+static void encode_work(uv_work_t *work) {
+    struct task *task = container_of(work, struct task, work);
+    struct chunk_workspace *workspace = workshop_take(task->workshop);
+    struct pool *pool = workshop_pool(task->workshop);
+    for (size_t i = task->count; i-- > 0 && !task->error.code;)
+        chunk_encode(&task->chunks[i], pool, workspace, &task->encode[i], i == task->count - 1 ? &task->types : NULL,
+                     &task->error);
+    workshop_give(task->workshop, workspace);
+}
+
+/* Back on the loop: what was reserved beyond the blocks taken is released, and so is the page. */
+static void on_encoded(uv_work_t *work, int status) {
+    struct task *task = container_of(work, struct task, work);
+    struct assembly *assembly = task->assembly;
+    (void)status;
+    if (!assembly) {
+        task_free(task);
+        return;
+    }
+    task->state = TASK_ENCODED;
+    assembly->encoding--;
+    page_free(take_pointer(task->page->page));
+    size_t used = 0;
+    for (size_t i = 0; i < task->count; i++)
+        used += task->chunks[i].block_count * BLOCK_SIZE;
+    size_t surplus = task->reserved > used ? task->reserved - used : 0;
+    task->reserved -= surplus;
+    if (surplus)
+        pool_release(pool_of(assembly), surplus);
+    advance(assembly);
+}
+
+static size_t most_blocks(const struct task *task) {
+    size_t blocks = 0;
+    for (size_t i = 0; i < task->count; i++)
+        blocks += chunk_bound(task->encode[i].format, task->encode[i].compression, task->page->page->length,
+                              task->page->index.count);
+    return blocks;
+}
+
+/* Nothing of this run is under way that would give memory back. */
+static bool stands_still(const struct assembly *assembly) {
+    if (assembly->encoding)
+        return false;
+    for (size_t i = 0; i < assembly->count; i++)
+        if (output_outstanding(assembly->outputs[i]))
+            return false;
+    return true;
+}
+
+static bool reserve(struct assembly *assembly, struct task *task) {
+    size_t bytes = most_blocks(task) * BLOCK_SIZE;
+    if (!pool_reserve(pool_of(assembly), bytes)) {
+        if (!stands_still(assembly)) {
+            pool_wait(pool_of(assembly), &assembly->waiter);
+            return false;
+        }
+        pool_overdraw(pool_of(assembly), bytes);
+    }
+    task->reserved = bytes;
+    return true;
+}
+
+static void start_encoding(struct assembly *assembly, struct task *task) {
+    for (size_t i = 0; i < task->count; i++) {
+        task->encode[i].page = task->page->page->data;
+        task->encode[i].index = &task->page->index;
+        task->encode[i].opens = assembly->opens[i];
+        if (task->page->index.count)
+            assembly->opens[i] = false;
+    }
+    task->state = TASK_ENCODING;
+    assembly->waiting--;
+    assembly->encoding++;
+    uv_queue_work(assembly->options.output.loop, &task->work, encode_work, on_encoded);
+}
+
+static bool outputs_are_behind(const struct assembly *assembly) {
+    for (size_t i = 0; i < assembly->count; i++)
+        if (output_outstanding(assembly->outputs[i]) >= PARTS_HELD)
+            return true;
+    return false;
+}
+
+/* An upload is full: nothing is encoded until all that was has been appended, and the object is closed. */
+static bool rolls_over(struct assembly *assembly) {
+    bool full = false;
+    for (size_t i = 0; i < assembly->count; i++)
+        full = full || output_full(assembly->outputs[i]);
+    if (!full)
+        return false;
+    if (assembly->held_tasks > assembly->waiting)
+        return true;
+    for (size_t i = 0; i < assembly->count; i++)
+        if (output_full(assembly->outputs[i])) {
+            output_roll(assembly->outputs[i]);
+            assembly->opens[i] = true;
+        }
+    return false;
+}
+
+static void start_tasks(struct assembly *assembly) {
+    if (!assembly->waiting || rolls_over(assembly))
+        return;
+    struct task *task;
+    TAILQ_FOREACH(task, &assembly->tasks, entry) {
+        if (task->state != TASK_WAITING)
+            continue;
+        if (assembly->encoding >= TASKS_AT_ONCE || outputs_are_behind(assembly) || !reserve(assembly, task))
+            return;
+        start_encoding(assembly, task);
+    }
+}
+
+/* ------------------------------------------------------------ appending, in order */
+
+static void record_cut(struct assembly *assembly) {
+    struct cut_record cut = {.items = assembly->options.record->items};
+    for (size_t i = 0; i < assembly->count; i++)
+        cut.parts[i] = output_parts(assembly->outputs[i]);
+    backup_record_cut(assembly->options.record, &cut);
+}
+
+static void close_parts(struct assembly *assembly) {
+    for (;;) {
+        struct plan_pending pending[RECORD_OUTPUTS];
+        for (size_t i = 0; i < assembly->count; i++)
+            pending[i] = output_pending(assembly->outputs[i]);
+        size_t which = 0;
+        switch (plan_next(pending, assembly->count, &which)) {
+        case PLAN_WAIT:
+            return;
+        case PLAN_SPLIT:
+            output_send(assembly->outputs[which], pending[which].target, pending[which].multipart ? PLAN_PART_MIN : 0);
+            break;
+        case PLAN_CUT:
+            for (size_t i = 0; i < assembly->count; i++)
+                output_send(assembly->outputs[i], UINT64_MAX, 0);
+            record_cut(assembly);
+            return;
+        }
+    }
+}
+
+static void append(struct assembly *assembly, struct task *task) {
+    struct backup_record *record = assembly->options.record;
+    record->items += task->page->index.count;
+    record->types.b += task->types.b;
+    record->types.ss += task->types.ss;
+    record->types.ns += task->types.ns;
+    record->types.bs += task->types.bs;
+    for (size_t i = 0; i < assembly->count; i++)
+        output_append(assembly->outputs[i], &task->chunks[i]);
+    task->reserved = 0; /* went with the chunks */
+    close_parts(assembly);
+}
+
+static bool append_ready(struct assembly *assembly) {
+    struct task *task;
+    while ((task = TAILQ_FIRST(&assembly->tasks)) && task->state == TASK_ENCODED) {
+        TAILQ_REMOVE(&assembly->tasks, task, entry);
+        assembly->held_tasks--;
+        if (task->error.code) {
+            struct error error = error_take(&task->error);
+            task_free(task);
+            fail(assembly, &error);
+            error_clear(&error);
+            return false;
+        }
+        append(assembly, task);
+        task_free(task);
+    }
+    return true;
+}
+
+static void press(struct assembly *assembly) {
+    bool press = assembly->pressed ? assembly->held_tasks > PAGES_RELEASED : assembly->held_tasks >= PAGES_HELD;
+    if (press == assembly->pressed)
+        return;
+    assembly->pressed = press;
+    assembly->events.pressure(assembly->events.arg, press);
+}
+
+/* No page is left and no more will come: the last parts close, and when all are acknowledged it is stored. */
+static void finish(struct assembly *assembly) {
+    if (!assembly->closed) {
+        assembly->closed = true;
+        for (size_t i = 0; i < assembly->count; i++)
+            output_close(assembly->outputs[i]);
+        record_cut(assembly);
+    }
+    for (size_t i = 0; i < assembly->count; i++)
+        if (output_outstanding(assembly->outputs[i]))
+            return;
+    if (!assembly->completing) {
+        assembly->completing = true;
+        assembly->events.stored(assembly->events.arg);
+    }
+}
+
+static void advance(struct assembly *assembly) {
+    if (assembly->failed || !append_ready(assembly))
+        return;
+    start_tasks(assembly);
+    press(assembly);
+    if (assembly->closing && TAILQ_EMPTY(&assembly->tasks))
+        finish(assembly);
+}
+
+void assembly_feed(struct assembly *assembly, struct scan_page *page) {
+    if (assembly->failed) {
+        scan_page_free(page);
+        return;
+    }
+    struct task *task = x_calloc(1, sizeof *task);
+    task->assembly = assembly;
+    task->workshop = assembly->options.output.workshop;
+    task->page = page;
+    task->count = assembly->count;
+    for (size_t i = 0; i < assembly->count; i++) {
+        task->encode[i].format = assembly->options.record->outputs[i].format;
+        task->encode[i].compression = assembly->options.record->outputs[i].compression;
+    }
+    assembly->options.record->pages++;
+    assembly->options.record->scanned_bytes += page->page->length;
+    assembly->options.record->read_units += page->index.read_units;
+    TAILQ_INSERT_TAIL(&assembly->tasks, task, entry);
+    assembly->waiting++;
+    assembly->held_tasks++;
+    advance(assembly);
+}
+
+static void on_soon(uv_timer_t *timer) {
+    advance(timer->data);
+}
+
+void assembly_close(struct assembly *assembly) {
+    assembly->closing = true;
+    uv_timer_start(&assembly->soon, on_soon, 0, 0);
+}
+
+void assembly_complete(struct assembly *assembly) {
+    for (size_t i = 0; i < assembly->count; i++)
+        output_complete(assembly->outputs[i]);
+}
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void assembly_free(struct assembly *assembly) {
+    if (!assembly)
+        return;
+    assembly->failed = true; /* nothing is told any more */
+    pool_wait_cancel(&assembly->waiter);
+    struct task *task;
+    while ((task = TAILQ_FIRST(&assembly->tasks))) {
+        TAILQ_REMOVE(&assembly->tasks, task, entry);
+        task->assembly = NULL;
+        if (task->state != TASK_ENCODING)
+            task_free(task);
+    }
+    for (size_t i = 0; i < assembly->count; i++)
+        output_free(assembly->outputs[i]);
+    uv_close((uv_handle_t *)&assembly->soon, on_closed);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of the set of jobs: made from a configuration, changed by a reload, stopped. What a single run goes through is in
+ * jobs_run.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/nearest.h"
+#include "jobs_private.h"
+
+static int by_name(const void *key, const void *item) {
+    return strcmp(key, (*(struct job *const *)item)->name);
+}
+
+struct job *jobs_find(const struct jobs *jobs, const char *name) {
+    struct job **found = jobs->count ? bsearch(name, jobs->items, jobs->count, sizeof *jobs->items, by_name) : NULL;
+    return found ? *found : NULL;
+}
+
+static void job_free(struct job *job) {
+    if (job->alarm)
+        alarm_cancel(job->alarm);
+    if (job->state == JOB_WAITING)
+        TAILQ_REMOVE(&job->jobs->waiting, job, waiting);
+    job_drop_run(job);
+    job_drop_mails(job);
+    job_logs_close(job);
+    run_result_fini(&job->last);
+    config_unref(job->config);
+    free(job->mail_error);
+    free(job->name);
+    free(job);
+}
+
+void jobs_remove(struct jobs *jobs, struct job *job) {
+    size_t at = 0;
+    while (jobs->items[at] != job)
+        at++;
+    jobs->count--;
+    memmove(jobs->items + at, jobs->items + at + 1, (jobs->count - at) * sizeof *jobs->items);
+    job_free(job);
+}
+
+static struct job *job_new(struct jobs *jobs, const struct job_config *settings) {
+    struct job *job = x_calloc(1, sizeof *job);
+    job->jobs = jobs;
+    job->name = x_strdup(settings->name);
+    job->config = config_ref(jobs->config);
+    job->settings = settings;
+    LIST_INIT(&job->mails);
+    return job;
+}
+
+/* A job whose settings may have changed: what runs keeps its own reference to the old ones. */
+static void job_renew(struct job *job, struct config *config, const struct job_config *settings) {
+    job_logs_close(job);
+    config_ref(config);
+    config_unref(job->config);
+    job->config = config;
+    job->settings = settings;
+    job->removed = false;
+}
+
+/* Merges two lists that are both in order of name. */
+static void take_jobs(struct jobs *jobs, struct config *config) {
+    struct job **old = jobs->items;
+    size_t old_count = jobs->count, at = 0;
+    jobs->items = x_calloc(old_count + config->job_count + 1, sizeof *jobs->items);
+    jobs->count = 0;
+    for (size_t i = 0; i < config->job_count; i++) {
+        while (at < old_count && strcmp(old[at]->name, config->jobs[i]->name) < 0) {
+            old[at]->removed = true;
+            jobs->items[jobs->count++] = old[at++];
+        }
+        if (at < old_count && strcmp(old[at]->name, config->jobs[i]->name) == 0) {
+            job_renew(old[at], config, config->jobs[i]);
+            jobs->items[jobs->count++] = old[at++];
+        } else {
+            jobs->items[jobs->count++] = job_new(jobs, config->jobs[i]);
+        }
+    }
+    for (; at < old_count; at++) {
+        old[at]->removed = true;
+        jobs->items[jobs->count++] = old[at];
+    }
+    free(old);
+}
+
+/* A removed job goes at once where nothing of it is under way, else when its run is over. */
+static void drop_removed(struct jobs *jobs) {
+    for (size_t i = jobs->count; i-- > 0;)
+        if (jobs->items[i]->removed && jobs->items[i]->state != JOB_RUNNING && jobs->items[i]->state != JOB_STOPPING)
+            jobs_remove(jobs, jobs->items[i]);
+}
+
+bool jobs_apply(struct jobs *jobs, struct config *config, struct error *error) {
+    struct engine *engine =
+        engine_same(jobs->config, config) ? engine_ref(jobs->engine) : engine_new(&jobs->shared, config, error);
+    if (!engine)
+        return false;
+    engine_unref(jobs->engine);
+    jobs->engine = engine;
+    http_client_refresh(engine->http);
+    config_ref(config);
+    config_unref(jobs->config);
+    jobs->config = config;
+    take_jobs(jobs, config);
+    drop_removed(jobs);
+    for (size_t i = 0; i < jobs->count; i++)
+        job_schedule(jobs->items[i]);
+    jobs_pump(jobs);
+    return true;
+}
+
+struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *alarms, struct config *config,
+                      struct error *error) {
+    struct engine *engine = engine_new(shared, config, error);
+    if (!engine)
+        return NULL;
+    struct jobs *jobs = x_calloc(1, sizeof *jobs);
+    jobs->shared = *shared;
+    jobs->alarms = alarms;
+    jobs->engine = engine;
+    jobs->config = config_ref(config);
+    TAILQ_INIT(&jobs->waiting);
+    jobs->stop_timer.data = jobs;
+    uv_timer_init(shared->loop, &jobs->stop_timer);
+    take_jobs(jobs, config);
+    for (size_t i = 0; i < jobs->count; i++)
+        job_schedule(jobs->items[i]);
+    return jobs;
+}
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void jobs_free(struct jobs *jobs) {
+    if (!jobs)
+        return;
+    while (jobs->count)
+        job_free(jobs->items[--jobs->count]);
+    free(jobs->items);
+    engine_unref(jobs->engine);
+    config_unref(jobs->config);
+    uv_close((uv_handle_t *)&jobs->stop_timer, on_closed);
+}
+
+struct config *jobs_config(const struct jobs *jobs) {
+    return jobs->config;
+}
+
+struct engine *jobs_engine(const struct jobs *jobs) {
+    return jobs->engine;
+}
+
+unsigned jobs_running(const struct jobs *jobs) {
+    return jobs->running;
+}
+
+/* ------------------------------------------------------------ stopping */
+
+static void on_stop_timer(uv_timer_t *timer) {
+    struct jobs *jobs = timer->data;
+    for (size_t i = 0; i < jobs->count; i++)
+        if (jobs->items[i]->backup) {
+            job_say(jobs->items[i], EVENT_UNDO_FAILED, NULL, "StopTimeout= is over: the run is dropped as it is");
+            job_drop_run(jobs->items[i]);
+        }
+    jobs->stopped(jobs->stopped_arg);
+}
+
+static void cancel_all(struct jobs *jobs) {
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->items[i];
+        if (job->alarm)
+            alarm_cancel(take_pointer(job->alarm));
+        if (job->state == JOB_WAITING) {
+            TAILQ_REMOVE(&jobs->waiting, job, waiting);
+            job->state = JOB_IDLE;
+        }
+        if (job->state == JOB_RUNNING) {
+            job->state = JOB_STOPPING;
+            backup_cancel(job->backup, "the daemon stops");
+        }
+    }
+}
+
+void jobs_stop(struct jobs *jobs, int64_t timeout, void (*done)(void *arg), void *arg) {
+    bool again = jobs->stopping;
+    jobs->stopping = true;
+    jobs->stopped = done;
+    jobs->stopped_arg = arg;
+    cancel_all(jobs);
+    bool at_once = again || !jobs->running;
+    uv_timer_start(&jobs->stop_timer, on_stop_timer, at_once ? 0 : (uint64_t)timeout, 0);
+}
+
+/* ------------------------------------------------------------ looking */
+
+bool job_next_time(const struct job_config *settings, int64_t after, int64_t *next) {
+    bool found = false;
+    for (size_t i = 0; i < settings->schedule_count; i++) {
+        int64_t at;
+        if (!schedule_next(settings->schedules[i], settings->zone, after, &at))
+            continue;
+        if (!found || at < *next)
+            *next = at;
+        found = true;
+    }
+    return found;
+}
+
+const char *jobs_nearest(const struct jobs *jobs, const char *name) {
+    struct nearest nearest = NEAREST_TO(name);
+    for (size_t i = 0; i < jobs->count; i++)
+        nearest_try(&nearest, jobs->items[i]->name);
+    return nearest.name;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside job/: the set of jobs, between jobs.c (its life), jobs_run.c (a run's turn, end and mail) and jobs_status.c (what is shown). */
+#ifndef JOB_JOBS_PRIVATE_H
+#define JOB_JOBS_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include "job/jobs.h"
+#include "job/mailing.h"
+#include "report/cloudwatch.h"
+
+enum job_state { JOB_IDLE, JOB_WAITING, JOB_RUNNING, JOB_STOPPING };
+enum mail_state { MAIL_OFF, MAIL_PENDING, MAIL_FAILING, MAIL_SENT, MAIL_GIVEN_UP };
+
+/* A mail on its way; the job may have had further runs since. */
+struct job_mail {
+    LIST_ENTRY(job_mail) entry;
+    struct job *job;
+    struct mailing *mailing;
+    char run[RUN_LENGTH + 1];
+    bool told; /* its failure has been logged */
+};
+
+/* The copy of a job's events to CloudWatch; lives from the first run on. */
+struct job_logs {
+    struct job *job;
+    struct region_lookup *lookup;
+    struct credential_provider *provider;
+    struct aws_session *session;
+    struct cloudwatch *cloudwatch;
+    struct engine *engine;
+    struct config *config;
+    const struct job_config *settings;
+};
+
+/* What a run was started with; referenced until its mail has been handed over. */
+struct job_order {
+    struct engine *engine;
+    struct config *config;
+    const struct job_config *settings;
+};
+
+struct job {
+    struct jobs *jobs;
+    char *name;
+    struct config *config; /* referenced: `settings` is part of it */
+    const struct job_config *settings;
+    enum job_state state;
+    bool removed;   /* from the configuration: goes when its run is over */
+    bool run_again; /* Overlap=queue */
+    struct alarm *alarm;
+    int64_t next; /* ms since 1970; 0: none */
+    TAILQ_ENTRY(job) waiting;
+    unsigned char identity[RUN_LENGTH / 2];
+    char run[RUN_LENGTH + 1];
+    struct backup *backup;
+    struct job_order started; /* of `backup` */
+    size_t reserved;          /* of the memory that is planned for runs */
+    struct run_result last;
+    bool has_last;
+    enum mail_state mail;
+    char *mail_error;
+    LIST_HEAD(, job_mail) mails;
+    struct job_logs *logs;
+    struct jobs_watcher *watchers;
+};
+
+struct jobs {
+    struct engine_shared shared;
+    struct alarm_queue *alarms;
+    struct config *config;
+    struct engine *engine;
+    struct job **items; /* in order of name */
+    size_t count;
+    TAILQ_HEAD(, job) waiting;
+    unsigned running;
+    size_t reserved;
+    bool stopping;
+    uv_timer_t stop_timer;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+};
+
+struct job *jobs_find(const struct jobs *jobs, const char *name);
+void jobs_remove(struct jobs *jobs, struct job *job);
+
+/* jobs_run.c */
+void job_schedule(struct job *job); /* the next alarm, from now */
+void job_enqueue(struct job *job, const char *by);
+void jobs_pump(struct jobs *jobs); /* starts what waits, as far as MaxConcurrentJobs and memory allow */
+void job_drop_mails(struct job *job);
+void job_drop_run(struct job *job); /* at once, as it is; nothing where none runs */
+
+/* jobs_logs.c */
+void job_logs_open(struct job *job);
+void job_logs_close(struct job *job);
+
+/* Says something about a job. */
+void job_say(const struct job *job, enum event_kind kind, const struct error *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

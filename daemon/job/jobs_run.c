@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run's turn.
+ *
+ *     alarm rings, or a person asks --enqueue--> WAITING --a free place, memory--> RUNNING --> over: result, mail, IDLE
+ *                                                                                   |  cancel: STOPPING
+ *
+ * A job that is due while it runs is skipped, or with Overlap=queue runs once more afterwards.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encoding.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "job/plan.h"
+#include "jobs_private.h"
+
+void job_say(const struct job *job, enum event_kind kind, const struct error *error, const char *format, ...) {
+    va_list words;
+    va_start(words, format);
+    _cleanup_free_ char *message = x_vprintf(format, words);
+    va_end(words);
+    struct event *event = EVENT(kind, .job = job->name, .table = job->settings->table);
+    event->run = job->run[0] ? job->run : NULL;
+    event->error = error;
+    event->message = message;
+    report(job->jobs->shared.reporter, event);
+}
+
+/* ------------------------------------------------------------ the schedule */
+
+static void on_due(void *arg, int64_t at) {
+    struct job *job = arg;
+    (void)at;
+    job->alarm = NULL;
+    if (job->state == JOB_IDLE) {
+        job_enqueue(job, "the schedule");
+    } else if (job->settings->overlap == CONFIG_OVERLAP_QUEUE) {
+        job->run_again = true;
+    } else {
+        job_say(job, EVENT_RUN_SKIPPED, NULL, "due now, but the run before it is not over: skipped (Overlap=skip)");
+    }
+    job_schedule(job);
+}
+
+void job_schedule(struct job *job) {
+    int64_t next;
+    if (job->alarm)
+        alarm_cancel(take_pointer(job->alarm));
+    job->next = 0;
+    if (!job->jobs->alarms || job->jobs->stopping || job->removed || !job->settings->enabled)
+        return;
+    if (!job_next_time(job->settings, clock_wall() / SECOND_MS, &next))
+        return;
+    job->next = next * SECOND_MS + (int64_t)random_uniform((uint64_t)job->settings->randomized_delay);
+    job->alarm = alarm_set(job->jobs->alarms, job->next, on_due, job);
+}
+
+/* ------------------------------------------------------------ the mail */
+
+static void mail_free(struct job_mail *mail) {
+    LIST_REMOVE(mail, entry);
+    free(mail);
+}
+
+/* What status shows is the newest run's mail. */
+static void set_mail(struct job_mail *mail, enum mail_state state, const struct error *error) {
+    struct job *job = mail->job;
+    if (!job->has_last || strcmp(job->last.run, mail->run) != 0)
+        return;
+    job->mail = state;
+    x_replace(&job->mail_error, error ? error->message : NULL);
+}
+
+static void say_of_mail(struct job_mail *mail, enum event_kind kind, const struct error *error, const char *message) {
+    struct event *event = EVENT(kind, .job = mail->job->name, .run = mail->run, .table = mail->job->settings->table);
+    event->error = error;
+    event->message = message;
+    report(mail->job->jobs->shared.reporter, event);
+}
+
+static void on_mail_sent(void *arg, const char *message_id, bool link_cut_short) {
+    struct job_mail *mail = arg;
+    _cleanup_free_ char *message = x_printf("mail sent (SES message %s)", message_id);
+    set_mail(mail, MAIL_SENT, NULL);
+    say_of_mail(mail, EVENT_MAIL_SENT, NULL, message);
+    if (link_cut_short)
+        say_of_mail(mail, EVENT_RUN_WARNING, NULL,
+                    "the download link ends before LinkExpires=: the credentials that signed it end then");
+    mail_free(mail);
+}
+
+static void on_mail_failed(void *arg, const struct error *error, int64_t next_ms) {
+    struct job_mail *mail = arg;
+    set_mail(mail, MAIL_FAILING, error);
+    if (mail->told)
+        return;
+    mail->told = true;
+    _cleanup_free_ char *message = x_printf(
+        "the mail could not be sent; next try in %" PRId64 " s, then ever more seldom for a day", next_ms / SECOND_MS);
+    say_of_mail(mail, EVENT_MAIL_FAILED, error, message);
+}
+
+static void on_mail_given_up(void *arg, const struct error *error) {
+    struct job_mail *mail = arg;
+    set_mail(mail, MAIL_GIVEN_UP, error);
+    say_of_mail(mail, EVENT_MAIL_GIVEN_UP, error, "the mail could not be sent within a day");
+    mail_free(mail);
+}
+
+/* Under the settings that the run was started with. */
+static void send_mail(struct job *job) {
+    const struct job_order *started = &job->started;
+    job->mail = MAIL_OFF;
+    x_replace(&job->mail_error, NULL);
+    if (!mailing_wanted(started->settings, job->last.outcome))
+        return;
+    struct job_mail *mail = x_calloc(1, sizeof *mail);
+    struct mailing_events events = {on_mail_sent, on_mail_failed, on_mail_given_up, mail};
+    mail->job = job;
+    memcpy(mail->run, job->last.run, sizeof mail->run);
+    LIST_INSERT_HEAD(&job->mails, mail, entry);
+    job->mail = MAIL_PENDING;
+    mail->mailing = mailing_start(started->engine, started->config, started->settings, &job->last, &events);
+}
+
+void job_drop_mails(struct job *job) {
+    struct job_mail *mail;
+    while ((mail = LIST_FIRST(&job->mails))) {
+        mailing_free(mail->mailing);
+        mail_free(mail);
+    }
+}
+
+/* ------------------------------------------------------------ the end of a run */
+
+static void say_end(struct job *job, const struct run_result *result) {
+    static const enum event_kind kinds[] = {
+        [RUN_SUCCEEDED] = EVENT_RUN_SUCCEEDED, [RUN_FAILED] = EVENT_RUN_FAILED, [RUN_CANCELLED] = EVENT_RUN_CANCELLED};
+    _cleanup_free_ char *message =
+        result->outcome == RUN_SUCCEEDED ? x_printf("backup stands at %s", result->uri) : NULL;
+    struct event *event = EVENT(kinds[result->outcome], .job = job->name, .run = result->run, .table = result->table);
+    event->duration_ms = result->ended - result->started;
+    event->message = message ? message : result->outcome == RUN_FAILED ? "backup failed" : "backup cancelled";
+    event->error = result->error.code ? &result->error : NULL;
+    if (result->outcome == RUN_SUCCEEDED) {
+        event->items = (int64_t)result->items;
+        event->bytes = (int64_t)result->stored_bytes;
+    }
+    report(job->jobs->shared.reporter, event);
+    if (result->undo_error.code)
+        job_say(job, EVENT_UNDO_FAILED, &result->undo_error,
+                "not all of the run could be removed; what is left is no backup, below %s", result->uri);
+}
+
+static void tell_watchers(struct job *job) {
+    struct jobs_watcher **link = &job->watchers, *watcher;
+    while ((watcher = *link)) {
+        if (strcmp(watcher->run, job->last.run) != 0) {
+            link = &watcher->next;
+            continue;
+        }
+        *link = watcher->next;
+        watcher->over(watcher->arg, &job->last);
+        link = &job->watchers; /* the watcher may have changed the list */
+    }
+}
+
+/* Gives back the run's place, its memory's share, and what it was started with. */
+static void end_run(struct job *job) {
+    struct jobs *jobs = job->jobs;
+    jobs->running--;
+    jobs->reserved -= job->reserved;
+    job->reserved = 0;
+    job->state = JOB_IDLE;
+    job->backup = NULL;
+    config_unref(take_pointer(job->started.config));
+    engine_unref(take_pointer(job->started.engine));
+}
+
+void job_drop_run(struct job *job) {
+    if (!job->backup)
+        return;
+    backup_free(job->backup);
+    end_run(job);
+}
+
+static void on_over(void *arg, struct run_result *result) {
+    struct job *job = arg;
+    struct jobs *jobs = job->jobs;
+    run_result_fini(&job->last);
+    job->last = *result;
+    *result = (struct run_result){0}; /* taken */
+    job->has_last = true;
+    say_end(job, &job->last);
+    send_mail(job);
+    end_run(job);
+    tell_watchers(job);
+    if (job->run_again && !jobs->stopping && !job->removed) {
+        job->run_again = false;
+        job_enqueue(job, "the schedule, after the run before it");
+    }
+    if (job->removed && job->state == JOB_IDLE)
+        jobs_remove(jobs, job);
+    if (jobs->stopping && !jobs->running)
+        jobs_stop(jobs, 0, jobs->stopped, jobs->stopped_arg);
+    jobs_pump(jobs);
+}
+
+/* ------------------------------------------------------------ the turn */
+
+static size_t memory_of(const struct job_config *settings) {
+    size_t files = settings->formats & CONFIG_DYNAMODB_JSON ? 1 : 0;
+    size_t multiparts = settings->formats & CONFIG_JSON ? 1 : 0;
+    return plan_reserve(files, multiparts);
+}
+
+static bool may_start(const struct jobs *jobs, size_t memory) {
+    if (jobs->running >= jobs->config->max_concurrent_jobs)
+        return false;
+    return !jobs->running || jobs->reserved + memory + PAGE_MAX <= jobs->config->buffer_memory;
+}
+
+static void start(struct job *job) {
+    struct jobs *jobs = job->jobs;
+    job->started = (struct job_order){engine_ref(jobs->engine), config_ref(job->config), job->settings};
+    job->state = JOB_RUNNING;
+    jobs->running++;
+    job->reserved = memory_of(job->settings);
+    jobs->reserved += job->reserved;
+    job_logs_open(job);
+    job_say(job, EVENT_RUN_STARTED, NULL, "backup of %s to s3://%s/%s starts", job->settings->table,
+            job->settings->bucket, job->settings->prefix);
+    struct backup_order order = {jobs->engine, job->config, job->settings, job->identity};
+    job->backup = backup_start(&order, on_over, job);
+}
+
+void jobs_pump(struct jobs *jobs) {
+    struct job *job;
+    while (!jobs->stopping && (job = TAILQ_FIRST(&jobs->waiting)) && may_start(jobs, memory_of(job->settings))) {
+        TAILQ_REMOVE(&jobs->waiting, job, waiting);
+        start(job);
+    }
+}
+
+void job_enqueue(struct job *job, const char *by) {
+    random_bytes(job->identity, sizeof job->identity);
+    hex_encode(job->run, job->identity, sizeof job->identity);
+    job->state = JOB_WAITING;
+    TAILQ_INSERT_TAIL(&job->jobs->waiting, job, waiting);
+    job_say(job, EVENT_RUN_PROGRESS, NULL, "asked for by %s", by);
+    jobs_pump(job->jobs);
+}
+
+enum jobs_refusal jobs_run(struct jobs *jobs, const char *name, const char *by, char *run) {
+    struct job *job = jobs_find(jobs, name);
+    if (!job || job->removed)
+        return JOBS_NO_SUCH_JOB;
+    if (jobs->stopping)
+        return JOBS_STOPPING;
+    if (!job->settings->enabled)
+        return JOBS_DISABLED;
+    bool idle = job->state == JOB_IDLE;
+    if (idle)
+        job_enqueue(job, by);
+    memcpy(run, job->run, sizeof job->run);
+    return idle ? JOBS_OK : JOBS_RUNNING;
+}
+
+enum jobs_refusal jobs_cancel(struct jobs *jobs, const char *name, const char *by, char *run) {
+    struct job *job = jobs_find(jobs, name);
+    if (!job)
+        return JOBS_NO_SUCH_JOB;
+    if (job->state == JOB_IDLE)
+        return JOBS_NOT_RUNNING;
+    memcpy(run, job->run, sizeof job->run);
+    job->run_again = false;
+    if (job->state == JOB_WAITING) {
+        struct run_result result = {.outcome = RUN_CANCELLED, .started = clock_wall(), .ended = clock_wall()};
+        TAILQ_REMOVE(&jobs->waiting, job, waiting);
+        job->state = JOB_IDLE;
+        memcpy(result.run, job->run, sizeof result.run);
+        result.table = x_strdup(job->settings->table);
+        error_set(&result.error, ERROR_CANCELLED, "cancelled by %s before it started", by);
+        run_result_fini(&job->last);
+        job->last = result;
+        job->has_last = true;
+        say_end(job, &job->last);
+        tell_watchers(job);
+        return JOBS_OK;
+    }
+    _cleanup_free_ char *why = x_printf("cancelled by %s", by);
+    job->state = JOB_STOPPING;
+    backup_cancel(job->backup, why);
+    return JOBS_OK;
+}
+
+void jobs_watch(struct jobs *jobs, const char *name, const char *run, struct jobs_watcher *watcher) {
+    struct job *job = jobs_find(jobs, name);
+    memcpy(watcher->run, run, sizeof watcher->run);
+    watcher->next = job->watchers;
+    job->watchers = watcher;
+}
+
+void jobs_unwatch(struct jobs *jobs, struct jobs_watcher *watcher) {
+    for (size_t i = 0; i < jobs->count; i++)
+        for (struct jobs_watcher **link = &jobs->items[i]->watchers; *link; link = &(*link)->next)
+            if (*link == watcher) {
+                *link = watcher->next;
+                return;
+            }
+}

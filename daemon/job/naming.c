@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names of runs, backups and their objects. An ID begins with its start in milliseconds, so that S3's listing, which is in
+ * order of keys, is in order of time; its last digits are the run's, so that two hosts never share one.
+ */
+#include "job/naming.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/memory.h"
+
+#define FOLDER "AWSDynamoDB/"
+
+void backup_names_init(struct backup_names *names, const char *bucket, const char *prefix, int64_t now,
+                       const unsigned char random[16]) {
+    *names = (struct backup_names){0};
+    hex_encode(names->run, random, RUN_LENGTH / 2);
+    snprintf(names->id, sizeof names->id, "%014llu-%.8s", (unsigned long long)now % 100000000000000ULL, names->run);
+    struct civil civil = civil_from_seconds(now / SECOND_MS);
+    snprintf(names->stamp, sizeof names->stamp, "%04u%02u%02u-%02u%02u%02u", (unsigned)civil.year % 10000,
+             (unsigned)civil.month % 100, (unsigned)civil.day % 100, (unsigned)civil.hour % 100,
+             (unsigned)civil.minute % 100, (unsigned)civil.second % 100);
+    names->bucket = x_strdup(bucket);
+    names->prefix = x_strdup(prefix);
+    names->root = x_printf("%s" FOLDER "%s/", prefix, names->id);
+    names->uri = x_printf("s3://%s/%s", bucket, names->root);
+}
+
+void backup_names_fini(struct backup_names *names) {
+    free(names->bucket);
+    free(names->prefix);
+    free(names->root);
+    free(names->uri);
+    *names = (struct backup_names){0};
+}
+
+char *backup_key(const struct backup_names *names, const char *file) {
+    return x_printf("%s%s", names->root, file);
+}
+
+char *backup_data_prefix(const struct backup_names *names) {
+    return backup_key(names, "data/");
+}
+
+char *backup_data_key(const struct backup_names *names, unsigned number, enum stream_compression compression) {
+    return x_printf("%sdata/%05u.json%s", names->root, number, compression_suffix(compression));
+}
+
+char *backup_plain_key(const struct backup_names *names, unsigned number, enum stream_format format,
+                       enum stream_compression compression) {
+    char which[16] = "";
+    if (number > 1)
+        snprintf(which, sizeof which, ".%u", number);
+    return x_printf("%sbackup-%s-%.8s%s.%s%s", names->prefix, names->stamp, names->run, which,
+                    format == FORMAT_CSV ? "csv" : "json", compression_suffix(compression));
+}
+
+const char *backup_content_type(enum stream_format format, enum stream_compression compression) {
+    switch (compression) {
+    case COMPRESSION_GZIP:
+        return "application/gzip";
+    case COMPRESSION_ZSTD:
+        return "application/zstd";
+    case COMPRESSION_NONE:
+        break;
+    }
+    switch (format) {
+    case FORMAT_DYNAMODB_JSON:
+        return "application/x-ndjson";
+    case FORMAT_CSV:
+        return "text/csv; charset=utf-8";
+    case FORMAT_JSON:
+        break;
+    }
+    return "application/json";
+}
+
+bool backup_id_valid(const char *id) {
+    return strlen(id) == ID_LENGTH && strspn(id, "0123456789") == 14 && id[14] == '-' &&
+           strspn(id + 15, "0123456789abcdef") == 8;
+}
+
+int64_t backup_id_time(const char *id) {
+    return strtoll(id, NULL, 10);
+}
+
+static bool bad_uri(const char *uri, struct error *error) {
+    error_set(error, ERROR_INVALID, "\"%s\" names no backup: expected s3://BUCKET/PREFIX/AWSDynamoDB/ID/", uri);
+    return false;
+}
+
+bool backup_uri_parse(const char *uri, char **bucket, char **prefix, char id[ID_LENGTH + 1], struct error *error) {
+    static const char scheme[] = "s3://";
+    if (strncmp(uri, scheme, sizeof scheme - 1) != 0)
+        return bad_uri(uri, error);
+    const char *name = uri + sizeof scheme - 1, *slash = strchr(name, '/');
+    if (!slash || slash == name)
+        return bad_uri(uri, error);
+    size_t length = strlen(slash + 1);
+    if (length && slash[length] == '/')
+        length--;
+    size_t tail = strlen(FOLDER) + ID_LENGTH;
+    if (length < tail)
+        return bad_uri(uri, error);
+    const char *folder = slash + 1 + length - tail;
+    memcpy(id, folder + strlen(FOLDER), ID_LENGTH);
+    id[ID_LENGTH] = '\0';
+    bool at_start = folder == slash + 1 || folder[-1] == '/';
+    if (!at_start || strncmp(folder, FOLDER, strlen(FOLDER)) != 0 || !backup_id_valid(id))
+        return bad_uri(uri, error);
+    *bucket = x_strndup(name, (size_t)(slash - name));
+    *prefix = x_strndup(slash + 1, (size_t)(folder - slash - 1));
+    return true;
+}
+
+char *table_arn_region(const char *table) {
+    if (strncmp(table, "arn:", 4) != 0)
+        return NULL;
+    const char *at = table;
+    for (int colons = 0; colons < 3 && at; colons++) {
+        at = strchr(at, ':');
+        at = at ? at + 1 : NULL;
+    }
+    return at && strcspn(at, ":") ? x_strndup(at, strcspn(at, ":")) : NULL;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One output: chunks become parts, parts become objects.
+ *
+ *     append() -> pending chunks --send()--> part: SEALING -> SEALED -> SENDING -> acknowledged
+ *                                                     |  files: PutObject
+ *                                                     |  upload: CreateMultipartUpload once, then UploadPart
+ *     close() -> the last part; an object that never had another is one PUT
+ *     complete() -> CompleteMultipartUpload, object by object
+ */
+#include "job/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "output_part.h"
+
+#define SENDING_AT_ONCE 4 /* connections of one output */
+#define PARTS_LEFT      4 /* parts kept free in an upload for what is still to come when it is found full */
+
+/* An appended chunk that stands in no part yet. */
+struct pending {
+    STAILQ_ENTRY(pending) entry;
+    struct chunk chunk;
+};
+
+/* The upload behind an object of the record; files have none. */
+struct upload {
+    char *id; /* NULL: not created yet, or the object is one PUT */
+    bool single;
+};
+
+struct output {
+    struct output_options options;
+    struct output_events events;
+    bool multipart, closed, failed;
+    STAILQ_HEAD(, pending) pending;
+    uint64_t pending_bytes;
+    bool opened;            /* the current object has a chunk: json's ending follows its "[" */
+    struct part_list parts; /* closed, not acknowledged; in order */
+    unsigned outstanding, sending;
+    size_t parts_closed;
+    struct upload *uploads; /* as many as the record's objects */
+    struct s3_call *creating;
+    size_t completing; /* index of the object */
+    struct settle *complete_call;
+    struct s3_part *complete_parts;
+    uv_timer_t soon; /* completed() is never called from inside complete() */
+};
+
+struct output *output_new(const struct output_options *options, const struct output_events *events) {
+    struct output *output = x_calloc(1, sizeof *output);
+    output->options = *options;
+    output->events = *events;
+    output->multipart = options->record->format != FORMAT_DYNAMODB_JSON;
+    STAILQ_INIT(&output->pending);
+    TAILQ_INIT(&output->parts);
+    output->soon.data = output;
+    uv_timer_init(options->loop, &output->soon);
+    return output;
+}
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void output_free(struct output *output) {
+    if (!output)
+        return;
+    struct pool *pool = workshop_pool(output->options.workshop);
+    struct pending *pending;
+    while ((pending = STAILQ_FIRST(&output->pending))) {
+        STAILQ_REMOVE_HEAD(&output->pending, entry);
+        size_t bytes = pending->chunk.block_count * BLOCK_SIZE;
+        chunk_fini(&pending->chunk, pool);
+        pool_release(pool, bytes);
+        free(pending);
+    }
+    struct output_part *part;
+    while ((part = TAILQ_FIRST(&output->parts))) {
+        TAILQ_REMOVE(&output->parts, part, entry);
+        part_free(part);
+    }
+    if (output->creating)
+        s3_cancel(output->creating);
+    settle_cancel(output->complete_call);
+    for (size_t i = 0; i < output->options.record->object_count; i++)
+        free(output->uploads[i].id);
+    free(output->uploads);
+    free(output->complete_parts);
+    uv_close((uv_handle_t *)&output->soon, on_closed);
+}
+
+static void fail(struct output *output, const struct error *error) {
+    if (output->failed)
+        return;
+    output->failed = true;
+    output->events.failed(output->events.arg, error);
+}
+
+/* ------------------------------------------------------------ objects and their names */
+
+static struct object_record *object_at(struct output *output, size_t index) {
+    return &output->options.record->objects[index];
+}
+
+static size_t add_object(struct output *output) {
+    struct output_record *record = output->options.record;
+    unsigned number = (unsigned)record->object_count + 1;
+    struct object_record object = {0};
+    object.key = output->multipart
+                     ? backup_plain_key(output->options.names, number, record->format, record->compression)
+                     : backup_data_key(output->options.names, number, record->compression);
+    output_record_add(record, &object);
+    output->uploads = x_realloc(output->uploads, record->object_count * sizeof *output->uploads);
+    output->uploads[record->object_count - 1] = (struct upload){0};
+    return record->object_count - 1;
+}
+
+/* The object that the next part belongs to: files have one each, an upload goes on. */
+static size_t current_object(struct output *output) {
+    size_t count = output->options.record->object_count;
+    if (!output->multipart || !count || !output->opened)
+        return add_object(output);
+    return count - 1;
+}
+
+static struct s3_put put_of(const struct output *output, const struct output_part *part) {
+    const struct output_record *record = output->options.record;
+    return (struct s3_put){.key = record->objects[part->object].key,
+                           .content_type = backup_content_type(record->format, record->compression),
+                           .run = output->options.names->run,
+                           .body = part_body(part),
+                           .options = output->options.objects};
+}
+
+/* ------------------------------------------------------------ sending */
+
+static void send_ready(struct output *output);
+
+static void acknowledged(struct output_part *part, const char *etag) {
+    struct output *output = part->output;
+    struct object_record *object = object_at(output, part->object);
+    struct part_record *record = &object->parts[part->index];
+    record->etag = x_strdup(etag ? etag : "");
+    if (!output->multipart || output->uploads[part->object].single) {
+        x_replace(&object->etag, record->etag);
+        memcpy(object->md5, part->seal.md5, MD5_LENGTH);
+    }
+    TAILQ_REMOVE(&output->parts, part, entry);
+    output->outstanding--;
+    output->sending--;
+    part_free(part);
+    send_ready(output);
+    output->events.acknowledged(output->events.arg);
+}
+
+static void tell_failure(struct output_part *part, const struct error *error) {
+    struct output *output = part->output;
+    struct error told = error_copy(error);
+    error_context(&told, "upload of %s s3://%s/%s", output->multipart ? "a part of" : "", output->options.bucket->name,
+                  object_at(output, part->object)->key);
+    fail(output, &told);
+    error_clear(&told);
+}
+
+static void on_sent(void *arg, const struct s3_answer *answer, const struct error *error) {
+    struct output_part *part = arg;
+    part->call = NULL;
+    if (error)
+        tell_failure(part, error);
+    else
+        acknowledged(part, answer->etag);
+}
+
+static void on_settled(void *arg, const char *etag, const struct error *error) {
+    struct output_part *part = arg;
+    part->settle = NULL;
+    if (error)
+        tell_failure(part, error);
+    else
+        acknowledged(part, etag);
+}
+
+static void on_upload_created(void *arg, const struct s3_answer *answer, const struct error *error) {
+    struct output *output = arg;
+    size_t object = output->options.record->object_count - 1;
+    output->creating = NULL;
+    if (error) {
+        struct error told = error_copy(error);
+        error_context(&told, "start of the upload of s3://%s/%s", output->options.bucket->name,
+                      object_at(output, object)->key);
+        fail(output, &told);
+        error_clear(&told);
+        return;
+    }
+    output->uploads[object].id = x_strdup(answer->upload_id);
+    send_ready(output);
+}
+
+/* Uploads are created when their first part is ready; parts wait for it. One at a time: the last object's. */
+static bool upload_is_open(struct output *output, struct output_part *part) {
+    if (output->uploads[part->object].id)
+        return true;
+    if (!output->creating) {
+        struct s3_put put = put_of(output, part);
+        output->creating = s3_create_upload(output->options.bucket, &put, on_upload_created, output);
+    }
+    return false;
+}
+
+static void send_upload_part(struct output *output, struct output_part *part, const struct s3_put *put) {
+    struct s3_part_upload upload = {
+        .key = put->key, .upload_id = output->uploads[part->object].id, .number = part->number, .body = put->body};
+    part->call = s3_upload_part(output->options.bucket, &upload, on_sent, part);
+}
+
+static void send_part(struct output *output, struct output_part *part) {
+    struct s3_put put = put_of(output, part);
+    part->state = PART_SENDING;
+    output->sending++;
+    if (!output->multipart)
+        part->call = s3_put_object(output->options.bucket, &put, on_sent, part);
+    else if (output->uploads[part->object].single)
+        part->settle = settle_put(output->options.bucket, &put, on_settled, part);
+    else
+        send_upload_part(output, part, &put);
+}
+
+static void send_ready(struct output *output) {
+    struct output_part *part;
+    TAILQ_FOREACH(part, &output->parts, entry) {
+        if (output->failed || output->sending >= SENDING_AT_ONCE)
+            return;
+        if (part->state != PART_SEALED)
+            continue;
+        if (!output->multipart || output->uploads[part->object].single || upload_is_open(output, part))
+            send_part(output, part);
+    }
+}
+
+static void on_part_sealed(struct output_part *part) {
+    struct output *output = part->output;
+    struct object_record *object = object_at(output, part->object);
+    struct part_record *record = &object->parts[part->index];
+    record->length = part->chunk.length; /* with the ending */
+    record->crc32 = part->seal.crc32;
+    send_ready(output);
+}
+
+/* ------------------------------------------------------------ closing parts */
+
+void output_append(struct output *output, struct chunk *chunk) {
+    if (!chunk->block_count && !chunk->items)
+        return;
+    struct pending *pending = x_calloc(1, sizeof *pending);
+    chunk_join(&pending->chunk, chunk);
+    output->pending_bytes += pending->chunk.length;
+    STAILQ_INSERT_TAIL(&output->pending, pending, entry);
+}
+
+static unsigned next_number(const struct output *output) {
+    size_t count = output->options.record->object_count;
+    if (!output->multipart)
+        return (unsigned)count + 1;
+    return output->opened ? (unsigned)output->options.record->objects[count - 1].part_count + 1 : 1;
+}
+
+struct plan_pending output_pending(const struct output *output) {
+    unsigned number = next_number(output);
+    return (struct plan_pending){.multipart = output->multipart,
+                                 .bytes = output->pending_bytes,
+                                 .target = output->multipart ? plan_part_size(output->options.plan, number)
+                                                             : plan_file_size(output->options.plan, number)};
+}
+
+/* Moves whole chunks into the part until it holds `bytes`, or only `keep` would remain. */
+static void fill_part(struct output *output, struct output_part *part, uint64_t bytes, uint64_t keep) {
+    struct pending *pending;
+    while ((pending = STAILQ_FIRST(&output->pending)) && part->chunk.length < bytes &&
+           output->pending_bytes >= keep + pending->chunk.length) {
+        STAILQ_REMOVE_HEAD(&output->pending, entry);
+        output->pending_bytes -= pending->chunk.length;
+        chunk_join(&part->chunk, &pending->chunk);
+        free(pending);
+    }
+}
+
+static void close_part(struct output *output, struct output_part *part) {
+    const struct output_record *record = output->options.record;
+    part->output = output;
+    part->workshop = output->options.workshop;
+    part->object = current_object(output);
+    output->opened = output->multipart;
+    struct object_record *object = object_at(output, part->object);
+    object_record_add(object, &(struct part_record){.items = part->chunk.items});
+    part->index = object->part_count - 1;
+    part->number = (unsigned)object->part_count;
+    part->compression = record->compression;
+    part->want_md5 = !output->multipart;
+    part->want_sha256 = output->options.hash_bodies;
+    TAILQ_INSERT_TAIL(&output->parts, part, entry);
+    output->outstanding++;
+    output->parts_closed++;
+    part_seal(part, output->options.loop, on_part_sealed);
+}
+
+void output_send(struct output *output, uint64_t bytes, uint64_t keep) {
+    struct output_part *part = x_calloc(1, sizeof *part);
+    fill_part(output, part, bytes, keep);
+    if (part->chunk.length)
+        close_part(output, part);
+    else
+        free(part);
+}
+
+/* The object's last part, with the format's ending; an object that has no other is one PUT. */
+static void close_object(struct output *output) {
+    struct output_part *part = x_calloc(1, sizeof *part);
+    bool has_items = output->opened || !STAILQ_EMPTY(&output->pending);
+    bool single = !output->opened;
+    fill_part(output, part, UINT64_MAX, 0);
+    part->ending = has_items ? "\n]\n" : "[\n]\n";
+    close_part(output, part);
+    output->uploads[part->object].single = single;
+    output->opened = false;
+}
+
+void output_close(struct output *output) {
+    output->closed = true;
+    if (output->multipart) {
+        /* after a roll with nothing behind it there is no further object */
+        if (output->opened || !STAILQ_EMPTY(&output->pending) || !output->options.record->object_count)
+            close_object(output);
+        return;
+    }
+    bool empty_table = !output->options.record->object_count && STAILQ_EMPTY(&output->pending);
+    if (empty_table) {
+        struct output_part *part = x_calloc(1, sizeof *part);
+        part->ending = "";
+        close_part(output, part);
+    } else {
+        output_send(output, UINT64_MAX, 0);
+    }
+}
+
+bool output_full(const struct output *output) {
+    return output->multipart && next_number(output) + PARTS_LEFT > PLAN_PARTS_MAX;
+}
+
+void output_roll(struct output *output) {
+    close_object(output);
+}
+
+unsigned output_outstanding(const struct output *output) {
+    return output->outstanding;
+}
+
+size_t output_parts(const struct output *output) {
+    return output->parts_closed;
+}
+
+/* ------------------------------------------------------------ completing */
+
+/* Sizes and checksums of a whole object from its parts'. */
+static void sum_object(struct object_record *object) {
+    object->size = object->items = object->crc32 = 0;
+    for (size_t i = 0; i < object->part_count; i++) {
+        const struct part_record *part = &object->parts[i];
+        object->crc32 = i ? crc32_join(object->crc32, part->crc32, part->length) : part->crc32;
+        object->size += part->length;
+        object->items += part->items;
+    }
+}
+
+static void complete_next(struct output *output);
+
+static void on_completed(void *arg, const char *etag, const struct error *error) {
+    struct output *output = arg;
+    struct object_record *object = object_at(output, output->completing);
+    output->complete_call = NULL;
+    free(take_pointer(output->complete_parts));
+    if (error) {
+        struct error told = error_copy(error);
+        error_context(&told, "completing the upload of s3://%s/%s", output->options.bucket->name, object->key);
+        fail(output, &told);
+        error_clear(&told);
+        return;
+    }
+    x_replace(&object->etag, etag);
+    output->completing++;
+    complete_next(output);
+}
+
+static void complete_object(struct output *output, struct object_record *object) {
+    output->complete_parts = x_calloc(object->part_count, sizeof *output->complete_parts);
+    for (size_t i = 0; i < object->part_count; i++)
+        output->complete_parts[i] = (struct s3_part){(unsigned)i + 1, object->parts[i].etag, object->parts[i].crc32};
+    struct s3_complete complete = {.key = object->key,
+                                   .upload_id = output->uploads[output->completing].id,
+                                   .parts = output->complete_parts,
+                                   .part_count = object->part_count,
+                                   .size = object->size,
+                                   .crc32 = object->crc32};
+    output->complete_call =
+        settle_complete(output->options.bucket, &complete, output->options.names->run, on_completed, output);
+}
+
+static void complete_next(struct output *output) {
+    struct output_record *record = output->options.record;
+    for (; output->completing < record->object_count; output->completing++) {
+        struct object_record *object = object_at(output, output->completing);
+        sum_object(object);
+        if (output->uploads[output->completing].id) {
+            complete_object(output, object);
+            return;
+        }
+    }
+    output->events.completed(output->events.arg);
+}
+
+static void on_soon(uv_timer_t *timer) {
+    complete_next(timer->data);
+}
+
+void output_complete(struct output *output) {
+    uv_timer_start(&output->soon, on_soon, 0, 0);
+}

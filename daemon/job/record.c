@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record of a backup in memory: growing lists of objects, parts and cuts. record_write.c writes it out. */
+#include "job/record.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+/* Room for one more in a list that doubles. */
+static void *grow(void *items, size_t count, size_t size) {
+    bool full = count == 0 || (count >= 8 && (count & (count - 1)) == 0);
+    if (!full)
+        return items;
+    return x_realloc(items, (count < 8 ? 8 : count * 2) * size);
+}
+
+struct object_record *output_record_add(struct output_record *output, const struct object_record *object) {
+    output->objects = grow(output->objects, output->object_count, sizeof *object);
+    output->objects[output->object_count] = *object;
+    return &output->objects[output->object_count++];
+}
+
+struct part_record *object_record_add(struct object_record *object, const struct part_record *part) {
+    object->parts = grow(object->parts, object->part_count, sizeof *part);
+    object->parts[object->part_count] = *part;
+    return &object->parts[object->part_count++];
+}
+
+void backup_record_cut(struct backup_record *record, const struct cut_record *cut) {
+    record->cuts = grow(record->cuts, record->cut_count, sizeof *cut);
+    record->cuts[record->cut_count++] = *cut;
+}
+
+static void object_record_fini(struct object_record *object) {
+    for (size_t i = 0; i < object->part_count; i++)
+        free(object->parts[i].etag);
+    free(object->parts);
+    free(object->key);
+    free(object->etag);
+}
+
+struct backup_record *backup_record_new(void) {
+    struct backup_record *record = x_calloc(1, sizeof *record);
+    record->references = 1;
+    return record;
+}
+
+struct backup_record *backup_record_ref(struct backup_record *record) {
+    record->references++;
+    return record;
+}
+
+void backup_record_unref(struct backup_record *record) {
+    if (--record->references)
+        return;
+    for (size_t i = 0; i < record->output_count; i++) {
+        for (size_t k = 0; k < record->outputs[i].object_count; k++)
+            object_record_fini(&record->outputs[i].objects[k]);
+        free(record->outputs[i].objects);
+    }
+    free(record->cuts);
+    free(record->job);
+    free(record->table);
+    free(record->table_arn);
+    free(record->table_id);
+    free(record->region);
+    free(record->host);
+    free(record->machine_id);
+    free(record->kms_key_id);
+    json_object_put(record->definition);
+    backup_names_fini(&record->names);
+    free(record);
+}
+
+uint64_t backup_record_stored(const struct backup_record *record) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < record->output_count; i++)
+        for (size_t k = 0; k < record->outputs[i].object_count; k++)
+            bytes += record->outputs[i].objects[k].size;
+    return bytes;
+}
+
+size_t backup_record_objects(const struct backup_record *record) {
+    size_t objects = 0;
+    for (size_t i = 0; i < record->output_count; i++)
+        objects += record->outputs[i].object_count;
+    return objects;
+}
+
+const struct output_record *backup_record_output(const struct backup_record *record, enum stream_format format) {
+    for (size_t i = 0; i < record->output_count; i++)
+        if (record->outputs[i].format == format)
+            return &record->outputs[i];
+    return NULL;
+}
+
+void backup_summary_fini(struct backup_summary *summary) {
+    free(summary->id);
+    free(summary->job);
+    free(summary->run);
+    free(summary->table_arn);
+    free(summary->table);
+    free(summary->uri);
+    *summary = (struct backup_summary){0};
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Scan of one table.
+ *
+ *     ready segments --pump()--> request: page buffer + DynamoDB call --on_answer()--> delivered, segment ready again or done
+ *                                   |  evicted, or no room: the buffer goes back, the segment is ready again
+ *                                   |  throttled: fewer in flight (the call itself waits and tries again)
+ *
+ * A page counts only when its CRC, its grammar and its counts are right; accept_page() turns anything else into one more
+ * try of the same request. A server whose LastEvaluatedKey goes in a circle is found out by Brent's method.
+ */
+#include "job/scan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/digest.h"
+#include "base/memory.h"
+
+#define PAGES_A_STEP 2               /* pages per segment in flight, without a throttle, before one more is added */
+#define CALM_MS      (1 * SECOND_MS) /* one burst of throttles halves once */
+#define FIRST_GUESS  ((size_t)1536 << 10) /* of a page's JSON, before the first has come */
+#define MOST_AT_ONCE 256u                 /* connections: more than one host's worth of throughput */
+
+/* Where a segment stands. `met` is Brent's tortoise: a key seen at a power of two of steps. */
+struct segment {
+    char *start_key, *met;
+    uint64_t steps, power;
+};
+
+struct scan_request {
+    LIST_ENTRY(scan_request) entry;
+    struct scan *scan;
+    struct scan_page *into;
+    struct dynamodb_page_sink sink;
+    struct dynamodb_call *call;
+    bool no_room;
+};
+
+struct scan {
+    struct scan_options options;
+    struct scan_events events;
+    char *table;
+    struct segment *segments;
+    unsigned *ready; /* a ring of the segments to be asked next */
+    unsigned ready_first, ready_count;
+    LIST_HEAD(, scan_request) requests;
+    unsigned limit, pages_since_change;
+    int64_t last_halved;
+    size_t guess; /* bytes of a page, from those that came */
+    struct scan_progress progress;
+    struct pool_waiter waiter;
+    uv_timer_t kick; /* starts the first requests, and the end, outside of the caller's own call */
+    bool held, ended, freed;
+};
+
+void scan_page_free(struct scan_page *page) {
+    if (!page)
+        return;
+    page_free(page->page);
+    page_index_fini(&page->index);
+    free(page->next_key);
+    free(page);
+}
+
+static void push_ready(struct scan *scan, unsigned segment) {
+    scan->ready[(scan->ready_first + scan->ready_count++) % scan->options.segments] = segment;
+}
+
+static unsigned pop_ready(struct scan *scan) {
+    unsigned segment = scan->ready[scan->ready_first];
+    scan->ready_first = (scan->ready_first + 1) % scan->options.segments;
+    scan->ready_count--;
+    return segment;
+}
+
+/* Ends a request whose call has ended or been cancelled. The page inside goes with it unless it was taken. */
+static void request_free(struct scan_request *request) {
+    LIST_REMOVE(request, entry);
+    request->scan->progress.in_flight--;
+    scan_page_free(request->into);
+    free(request);
+}
+
+static void drop_requests(struct scan *scan) {
+    struct scan_request *request;
+    while ((request = LIST_FIRST(&scan->requests))) {
+        dynamodb_cancel(request->call);
+        request_free(request);
+    }
+}
+
+static void end(struct scan *scan, const struct error *error) {
+    if (scan->ended)
+        return;
+    scan->ended = true;
+    pool_wait_cancel(&scan->waiter);
+    drop_requests(scan);
+    scan->events.ended(scan->events.arg, error);
+}
+
+static void pump(struct scan *scan);
+
+static void wait_for_memory(struct scan *scan) {
+    pool_wait(scan->options.pool, &scan->waiter);
+}
+
+static void on_memory(void *arg) {
+    pump(arg);
+}
+
+/* Called from inside another page's growth, maybe another job's. */
+static void on_evict(void *arg) {
+    struct scan_request *request = arg;
+    struct scan *scan = request->scan;
+    scan->progress.refetched++;
+    push_ready(scan, request->into->segment);
+    dynamodb_cancel(request->call);
+    request_free(request);
+    wait_for_memory(scan);
+}
+
+static bool begin_page(void *arg, int status, int64_t length) {
+    struct scan_request *request = arg;
+    (void)status;
+    (void)length;
+    page_clear(request->into->page);
+    return true;
+}
+
+static bool write_page(void *arg, const char *bytes, size_t length) {
+    struct scan_request *request = arg;
+    enum page_result result = page_append(request->into->page, bytes, length);
+    request->no_room = result == PAGE_NO_ROOM;
+    return result == PAGE_OK;
+}
+
+static void on_throttle(void *arg) {
+    struct scan *scan = ((struct scan_request *)arg)->scan;
+    int64_t now = clock_monotonic();
+    scan->progress.throttles++;
+    scan->pages_since_change = 0;
+    if (now - scan->last_halved < CALM_MS)
+        return;
+    scan->last_halved = now;
+    scan->limit = scan->limit > 1 ? scan->limit / 2 : 1;
+}
+
+/* The page is whole and right, or is asked for again. */
+static bool accept_page(void *arg, const struct http_answer *answer, struct error *error) {
+    struct scan_page *into = ((struct scan_request *)arg)->into;
+    uint32_t sent, crc = crc32_update(0, into->page->data, into->page->length);
+    if (dynamodb_answer_crc32(answer, &sent) && sent != crc) {
+        error_set(error, ERROR_TRANSIENT,
+                  "a page of %zu bytes came damaged: CRC-32 %08" PRIx32 ", x-amz-crc32 says %08" PRIx32,
+                  into->page->length, crc, sent);
+        return false;
+    }
+    if (page_slice(&into->index, into->page->data, into->page->length, error))
+        return true;
+    error->code = ERROR_TRANSIENT;
+    return false;
+}
+
+/* False where the key has been seen before: this segment would never end. */
+static bool step_segment(struct segment *segment, const struct span *key, const char *bytes) {
+    free(segment->start_key);
+    segment->start_key = key->length ? x_strndup(bytes + key->offset, key->length) : NULL;
+    if (!segment->start_key)
+        return true;
+    if (segment->met && strcmp(segment->met, segment->start_key) == 0)
+        return false;
+    if (++segment->steps >= segment->power) {
+        x_replace(&segment->met, segment->start_key);
+        segment->power = segment->power ? segment->power * 2 : 1;
+        segment->steps = 0;
+    }
+    return true;
+}
+
+static void fail_circle(struct scan *scan, unsigned segment) {
+    _cleanup_error_ struct error error = {0};
+    error_set(
+        &error, ERROR_CORRUPT,
+        "Scan of %s: segment %u of %u: the server gave a LastEvaluatedKey that it had given before; this scan would "
+        "never end",
+        scan->table, segment, scan->options.segments);
+    end(scan, &error);
+}
+
+static unsigned most_at_once(const struct scan *scan) {
+    return scan->options.segments < MOST_AT_ONCE ? scan->options.segments : MOST_AT_ONCE;
+}
+
+static void count_page(struct scan *scan, const struct scan_page *page) {
+    scan->progress.pages++;
+    scan->progress.items += page->index.count;
+    scan->progress.bytes += page->page->length;
+    scan->progress.read_units += page->index.read_units;
+    if (page->page->length > scan->guess / 2)
+        scan->guess = (scan->guess * 3 + page->page->length) / 4;
+    if (++scan->pages_since_change >= scan->limit * PAGES_A_STEP && scan->limit < most_at_once(scan)) {
+        scan->limit++;
+        scan->pages_since_change = 0;
+    }
+}
+
+/* The call failed for good. Where it was only our own memory, the page is asked for again later. */
+static void on_failure(struct scan_request *request, const struct error *error) {
+    struct scan *scan = request->scan;
+    if (request->no_room) {
+        scan->progress.refetched++;
+        push_ready(scan, request->into->segment);
+        request_free(request);
+        wait_for_memory(scan);
+        return;
+    }
+    struct error told = error_copy(error);
+    if (told.code == ERROR_TOO_LARGE)
+        error_advice(&told, "a page of Scan larger than %zu MiB", PAGE_MAX >> 20);
+    error_context(&told, "segment %u of %u", request->into->segment, scan->options.segments);
+    request_free(request);
+    end(scan, &told);
+    error_clear(&told);
+}
+
+static void deliver(struct scan_request *request) {
+    struct scan *scan = request->scan;
+    struct scan_page *page = take_pointer(request->into);
+    unsigned number = page->segment;
+    struct segment *segment = &scan->segments[number];
+    page_hold(page->page);
+    request_free(request);
+    bool goes_on = step_segment(segment, &page->index.last_key, page->page->data);
+    page->next_key = x_strdup(segment->start_key);
+    count_page(scan, page);
+    if (!goes_on) {
+        scan_page_free(page);
+        fail_circle(scan, number);
+        return;
+    }
+    if (page->next_key)
+        push_ready(scan, number);
+    else
+        scan->progress.segments_done++;
+    scan->events.page(scan->events.arg, page); /* may free the scan's owner's view of us: it holds us until `ended` */
+}
+
+static void on_answer(void *arg, const struct http_answer *answer, const struct error *error) {
+    struct scan_request *request = arg;
+    struct scan *scan = request->scan;
+    (void)answer;
+    request->call = NULL;
+    if (error)
+        on_failure(request, error);
+    else
+        deliver(request);
+    pump(scan);
+}
+
+/* Is there memory for one more page, as large as the others, beside those that are still growing? */
+static bool has_room(const struct scan *scan) {
+    if (!scan->progress.in_flight)
+        return true;
+    struct pool_stats stats = pool_stats(scan->options.pool);
+    size_t growing = 0;
+    struct scan_request *request;
+    LIST_FOREACH(request, &scan->requests, entry)
+    growing += request->into->page->length < scan->guess ? scan->guess - request->into->page->length : 0;
+    return stats.used + growing + scan->guess <= stats.limit;
+}
+
+/* False where there is no memory now; the segment is then ready still. */
+static bool start_request(struct scan *scan) {
+    struct scan_request *request = x_calloc(1, sizeof *request);
+    struct page *page = page_new(scan->options.pool, on_evict, request);
+    if (!page) {
+        free(request);
+        return false;
+    }
+    request->scan = scan;
+    request->into = x_calloc(1, sizeof *request->into);
+    request->into->page = page;
+    request->into->segment = pop_ready(scan);
+    request->sink = (struct dynamodb_page_sink){
+        .sink = {begin_page, write_page, request}, .accept = accept_page, .on_throttle = on_throttle};
+    LIST_INSERT_HEAD(&scan->requests, request, entry);
+    if (++scan->progress.in_flight > scan->progress.most_in_flight)
+        scan->progress.most_in_flight = scan->progress.in_flight;
+    struct dynamodb_scan ask = {.table = scan->table,
+                                .segment = request->into->segment,
+                                .total_segments = scan->options.segments,
+                                .start_key = scan->segments[request->into->segment].start_key,
+                                .consistent = scan->options.consistent};
+    request->call = dynamodb_scan_start(scan->options.session, &ask, &request->sink, on_answer, request);
+    return true;
+}
+
+static void pump(struct scan *scan) {
+    if (scan->ended || scan->freed)
+        return;
+    if (!scan->ready_count && !scan->progress.in_flight) {
+        end(scan, NULL);
+        return;
+    }
+    while (!scan->held && scan->ready_count && scan->progress.in_flight < scan->limit)
+        if (!has_room(scan) || !start_request(scan)) {
+            wait_for_memory(scan);
+            return;
+        }
+}
+
+static void on_kick(uv_timer_t *timer) {
+    pump(timer->data);
+}
+
+struct scan *scan_start(const struct scan_options *options, const struct scan_events *events) {
+    struct scan *scan = x_calloc(1, sizeof *scan);
+    scan->options = *options;
+    scan->events = *events;
+    scan->table = x_strdup(options->table);
+    scan->segments = x_calloc(options->segments, sizeof *scan->segments);
+    scan->ready = x_calloc(options->segments, sizeof *scan->ready);
+    for (unsigned i = 0; i < options->segments; i++)
+        push_ready(scan, i);
+    LIST_INIT(&scan->requests);
+    scan->limit = options->ramp ? 1 : most_at_once(scan);
+    scan->guess = FIRST_GUESS;
+    scan->last_halved = -CALM_MS;
+    scan->waiter = (struct pool_waiter){.wake = on_memory, .arg = scan};
+    scan->kick.data = scan;
+    uv_timer_init(aws_client_loop(aws_session_client(options->session)), &scan->kick);
+    uv_timer_start(&scan->kick, on_kick, 0, 0);
+    return scan;
+}
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void scan_free(struct scan *scan) {
+    if (!scan)
+        return;
+    scan->freed = true;
+    pool_wait_cancel(&scan->waiter);
+    drop_requests(scan);
+    for (unsigned i = 0; i < scan->options.segments; i++) {
+        free(scan->segments[i].start_key);
+        free(scan->segments[i].met);
+    }
+    free(scan->segments);
+    free(scan->ready);
+    free(scan->table);
+    uv_close((uv_handle_t *)&scan->kick, on_closed);
+}
+
+void scan_hold(struct scan *scan, bool held) {
+    if (scan->held == held)
+        return;
+    scan->held = held;
+    if (!held && !scan->ended)
+        uv_timer_start(&scan->kick, on_kick, 0, 0);
+}
+
+struct scan_progress scan_progress(const struct scan *scan) {
+    return scan->progress;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From pages to parts: each page is encoded and compressed for every output by one worker task; the chunks are appended in
+ * the pages' order of arrival; the planner says when parts close, and when all close together: a cut.
+ *
+ * Memory: a task starts only under a reservation of the most it can take. Where there is none and nothing of this run is
+ * under way that would give some back, one task goes on overdrawn: a run never waits for itself.
+ */
+#ifndef JOB_ASSEMBLY_H
+#define JOB_ASSEMBLY_H
+
+#include <stdbool.h>
+
+#include "job/output.h"
+#include "job/scan.h"
+
+struct assembly_options {
+    struct output_options output; /* `record` is not used: each output has its own, of the backup's */
+    struct backup_record *record; /* outputs with format and compression; counted, and added to */
+};
+
+struct assembly_events {
+    void (*pressure)(void *arg, bool held);               /* hold the scan, or let it go on */
+    void (*stored)(void *arg);                            /* after assembly_close(): every part stands in S3 */
+    void (*completed)(void *arg);                         /* after assembly_complete(): every object stands */
+    void (*failed)(void *arg, const struct error *error); /* once; only assembly_free() may follow */
+    void *arg;
+};
+
+struct assembly;
+struct assembly *assembly_new(const struct assembly_options *options, const struct assembly_events *events);
+
+/* What a worker still has is given back when it is done; the workshop must live until the loop has been drained. */
+void assembly_free(struct assembly *assembly);
+
+/* Takes the page. */
+void assembly_feed(struct assembly *assembly, struct scan_page *page);
+
+/* No more pages. stored() follows, never from inside this call. */
+void assembly_close(struct assembly *assembly);
+
+/* Once stored. completed() follows, never from inside this call. */
+void assembly_complete(struct assembly *assembly);
+
+#endif

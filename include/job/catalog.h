@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The backups that exist in S3, from their backup.json: what `list`, `show` and `link` look at. A folder without one is none. */
+#ifndef JOB_CATALOG_H
+#define JOB_CATALOG_H
+
+#include "config/config.h"
+#include "job/engine.h"
+#include "job/record.h"
+
+/* Of one job, in order of ID, oldest first. Both borrowed until it returns; exactly one is given. */
+typedef void catalog_done(void *arg, const struct backup_summary *backups, size_t count, const struct error *error);
+
+struct catalog;
+
+/* All below the job's Bucket and Prefix whose job name is this one's. References engine and config. */
+struct catalog *catalog_start(struct engine *engine, struct config *config, const struct job_config *job,
+                              catalog_done *done, void *arg);
+void catalog_cancel(struct catalog *catalog); /* NULL is fine */
+
+/* One backup.json, whole: a JSON object (borrowed), at most 64 MiB. ERROR_NOT_FOUND where there is none. */
+typedef void catalog_read_done(void *arg, struct json_object *backup, const struct error *error);
+struct catalog_read;
+struct catalog_read *catalog_read_start(struct engine *engine, struct config *config, const struct job_config *job,
+                                        const char *key, catalog_read_done *done, void *arg);
+void catalog_read_cancel(struct catalog_read *read); /* NULL is fine */
+
+#endif

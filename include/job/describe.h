@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a table is, so that it can be made again: DescribeTable, and TTL, tags and point-in-time recovery where the role may read them.
+ * What it may not read is noted as unknown and fails nothing.
+ */
+#ifndef JOB_DESCRIBE_H
+#define JOB_DESCRIBE_H
+
+#include <json-c/json.h>
+
+#include "aws/dynamodb.h"
+
+/* Borrowed until `done` returns; take `definition` with json_object_get(). */
+struct table_description {
+    const char *name, *arn, *id, *status;
+    uint64_t items, bytes;          /* DynamoDB's own count, up to six hours old */
+    int64_t clock_offset;           /* ms that the server's Date is ahead of our clock; 0 within 5 s */
+    struct json_object *definition; /* {"Table":..., "TimeToLiveDescription":..., "Tags":..., ..., "unknown":[...]} */
+};
+
+typedef void describe_done(void *arg, const struct table_description *table, const struct error *error);
+
+struct describe;
+struct describe *describe_start(struct aws_session *session, const char *table, describe_done *done, void *arg);
+void describe_cancel(struct describe *describe); /* NULL is fine */
+
+#endif

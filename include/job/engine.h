@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all runs of a process share: the way to AWS, the credentials' store, the workshop, the reporter, the host's name. The daemon has
+ * one, and makes another when a reload changes [Endpoints]; runs under way keep theirs by reference. The tool's --local has its own.
+ */
+#ifndef JOB_ENGINE_H
+#define JOB_ENGINE_H
+
+#include <uv.h>
+
+#include "aws/client.h"
+#include "aws/store.h"
+#include "config/config.h"
+#include "job/workshop.h"
+#include "report/event.h"
+#include "report/mail.h"
+
+/* Borrowed; outlive every engine. */
+struct engine_shared {
+    uv_loop_t *loop;
+    struct workshop *workshop;
+    struct reporter *reporter;
+    const struct mail_templates *templates;
+};
+
+struct engine {
+    struct engine_shared shared;
+    struct http_client *http;
+    struct aws_client *client;
+    struct credential_store *store;
+    char *host, *machine_id;
+    unsigned references;
+};
+
+/* Reads the host's name and machine-id: start-up. One reference is the caller's. NULL with an error where curl cannot start. */
+struct engine *engine_new(const struct engine_shared *shared, const struct config *config, struct error *error);
+struct engine *engine_ref(struct engine *engine);
+void engine_unref(struct engine *engine);
+
+/* Would an engine for `b` be the same as one for `a`? */
+bool engine_same(const struct config *a, const struct config *b);
+
+/* The job's [Credentials], or with `destination` those of [Destination] RoleArn= where it has one. A reference. */
+struct credential_provider *engine_provider(struct engine *engine, const struct job_config *job, bool destination);
+
+/* Does the job's S3 answer over TLS? (Bodies over plain HTTP must be hashed.) */
+bool engine_s3_is_tls(const struct engine *engine, const struct job_config *job, const char *region);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One output of a run: chunks in, objects in S3 out. Two kinds behind one face: files (dynamodb-json: each part is an object of its
+ * own, one PUT) and an upload (json, csv: one multipart object, or one PUT where it is small).
+ *
+ * Chunks stay in the blocks that they were encoded into until S3 has acknowledged their part; then the blocks and their
+ * reservation go back to the pool.
+ */
+#ifndef JOB_OUTPUT_H
+#define JOB_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "aws/s3.h"
+#include "job/plan.h"
+#include "job/record.h"
+#include "job/workshop.h"
+
+/* Borrowed by the output for its whole life. */
+struct output_options {
+    uv_loop_t *loop;
+    struct workshop *workshop;
+    const struct s3_bucket *bucket;
+    const struct s3_object_options *objects;
+    const struct backup_names *names;
+    const struct plan *plan;
+    struct output_record *record; /* format and compression are set; objects are added */
+    bool hash_bodies;             /* SHA-256: the transport is not TLS */
+};
+
+/* All called from the loop. After failed() only output_free() may follow. */
+struct output_events {
+    void (*acknowledged)(void *arg);                      /* a part stands in S3; memory came back */
+    void (*completed)(void *arg);                         /* after output_complete() */
+    void (*failed)(void *arg, const struct error *error); /* once; borrowed */
+    void *arg;
+};
+
+struct output;
+struct output *output_new(const struct output_options *options, const struct output_events *events);
+
+/* Requests under way are dropped. What S3 holds stays: job/undo.h. NULL is fine. */
+void output_free(struct output *output);
+
+/* Takes the chunk; its blocks' reservation with it. */
+void output_append(struct output *output, struct chunk *chunk);
+
+struct plan_pending output_pending(const struct output *output);
+
+/* Closes a part: whole chunks up to `bytes` or a little more, but leaving at least `keep` behind; UINT64_MAX: all there is. */
+void output_send(struct output *output, uint64_t bytes, uint64_t keep);
+
+/* No more chunks: the rest becomes the last part, with what ends the format. */
+void output_close(struct output *output);
+
+/* The object is as large as S3 or our memory allows: it must be closed with output_roll(), and the next chunk opens another.
+ * Always false for files. */
+bool output_full(const struct output *output);
+void output_roll(struct output *output);
+
+/* Parts closed but not yet acknowledged. */
+unsigned output_outstanding(const struct output *output);
+
+/* Parts closed so far, over all objects. */
+size_t output_parts(const struct output *output);
+
+/* Once closed with nothing outstanding: completes the uploads. completed() follows, never from inside this call. */
+void output_complete(struct output *output);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes a run back: aborts its uploads and deletes its objects, `_started` last. Knows what to delete from the run's names
+ * alone, by asking what exists: it needs no memory of how far the run had come.
+ */
+#ifndef JOB_UNDO_H
+#define JOB_UNDO_H
+
+#include "aws/s3.h"
+#include "job/naming.h"
+
+/* `error`: the first thing that could not be removed, NULL where all is gone. What is left begins with names->root. */
+typedef void undo_done(void *arg, const struct error *error);
+
+struct undo;
+
+/* `bucket` and `names` outlive it. */
+struct undo *undo_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done, void *arg);
+void undo_cancel(struct undo *undo); /* NULL is fine */
+
+#endif
