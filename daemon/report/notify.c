@@ -23,7 +23,10 @@ static void send_status(const char *before, const char *status) {
 }
 
 void notify_ready(const char *status) {
-    send_status("READY=1\n", status);
+    if (status)
+        send_status("READY=1\n", status);
+    else
+        sd_notify(0, "READY=1");
 }
 
 void notify_status(const char *format, ...) {

@@ -5,7 +5,7 @@
 
 #include <uv.h>
 
-/* READY=1 with a status line: at start, and after each reload, good or bad (it ends RELOADING). */
+/* READY=1, with a status line where one is given: at start, and after each reload, good or bad (it ends RELOADING). */
 void notify_ready(const char *status);
 
 /* The line of `systemctl status`; cleaned and cut to 200 bytes. */

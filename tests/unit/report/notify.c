@@ -58,6 +58,8 @@ static void each_word_is_one_message(void **state) {
     struct world *world = *state;
     notify_ready("Serving 3 jobs.");
     assert_string_equal(hear(world), "READY=1\nSTATUS=Serving 3 jobs.");
+    notify_ready(NULL);
+    assert_string_equal(hear(world), "READY=1");
     notify_status("%s: %d%%\nREADY=1", "studentData", 41);
     assert_string_equal(hear(world), "STATUS=studentData: 41% READY=1");
     notify_stopping();
