@@ -5,6 +5,37 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/encoding.h"
+
+/* Outside of strings RFC 8259 knows no other bytes. (json-c 0.16 takes 'x', NaN and Infinity even where it is strict.) */
+static bool is_structure(char c) {
+    return c && strchr("{}[]:,+-.0123456789eEtrufalsn \t\r\n", c);
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/*
+ * What json-c 0.16 lets pass though no JSON has it: other quotes and words, control characters in strings, a point without
+ * digits behind it, UTF-8 of surrogates, and whatever follows a NUL. The place of the first; `length` where there is none.
+ */
+static size_t find_lenience(const char *text, size_t length) {
+    bool in_string = false;
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        else if (in_string ? (unsigned char)c < 0x20 : !is_structure(c))
+            return i;
+        else if (!in_string && c == '.' && (i + 1 == length || !is_digit(text[i + 1])))
+            return i;
+    }
+    return length;
+}
+
 static struct json_object *parse(struct json_tokener *tokener, const char *text, size_t length, struct error *error) {
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *value = json_tokener_parse_ex(tokener, text, (int)length);
@@ -27,6 +58,11 @@ static struct json_object *parse(struct json_tokener *tokener, const char *text,
 struct json_object *json_parse(const char *text, size_t length, struct error *error) {
     if (length >= INT_MAX) {
         error_set(error, ERROR_CORRUPT, "JSON of %zu bytes is too long", length);
+        return NULL;
+    }
+    size_t lenience = find_lenience(text, length);
+    if (lenience < length || !utf8_valid(text, length)) {
+        error_set(error, ERROR_CORRUPT, "JSON at byte %zu: what stands there is no JSON, or not UTF-8", lenience);
         return NULL;
     }
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);

@@ -44,7 +44,7 @@ bool time_parse_iso(const char *text, int64_t *seconds);
 bool time_parse_basic(const char *text, int64_t *seconds);
 bool time_parse_http(const char *text, int64_t *seconds);
 
-/* "1h 30min", "45 s", "320 ms": a duration for a person. "12.4 MiB", "987 B": a size. "1,234,567": a count. Appended. */
+/* "1h 30min", "45.0 s", "320 ms": a duration for a person. "12.4 MiB", "987 B": a size. "1,234,567": a count. Appended. */
 void format_duration(struct buffer *out, int64_t ms);
 void format_size(struct buffer *out, uint64_t bytes);
 void format_count(struct buffer *out, uint64_t count);

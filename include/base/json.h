@@ -15,8 +15,8 @@
 
 #define JSON_DEPTH 64
 
-/* Exactly one JSON value, strict, at most JSON_DEPTH deep, only white space behind it. NULL with ERROR_CORRUPT: where and
- * why. The caller puts it back with json_object_put(). */
+/* Exactly one JSON value (but null), strict, at most JSON_DEPTH deep, only white space behind it. NULL with ERROR_CORRUPT:
+ * where and why. The caller puts it back with json_object_put(). */
 struct json_object *json_parse(const char *text, size_t length, struct error *error);
 
 /* Borrowed; NULL where absent, null or of another type. */
