@@ -25,9 +25,9 @@ const char *schedule_text(const struct schedule *schedule);
 
 /*
  * The first instant after `after` (both in seconds since 1970). False where there is none within 50 years ("30 Feb").
- * Daylight saving, as Debian's cron does it: a time within a skipped hour runs at the first instant after the gap, once; a
- * fixed time within a repeated hour runs at the first of the two; a schedule whose hour is not fixed (a star, a step over
- * a star) runs in both.
+ * Daylight saving, as Debian's cron does it: a fixed time within a skipped hour runs at the first instant after the gap,
+ * once; one within a repeated hour runs at the first of the two. A schedule whose hour is not fixed (a star, a step over a
+ * star) goes by what clocks show: it runs in both, and a time that is skipped does not exist.
  */
 bool schedule_next(const struct schedule *schedule, const struct zone *zone, int64_t after, int64_t *next);
 
