@@ -22,7 +22,7 @@
 #define UNTIL_INTERVAL  MINUTE_MS       /* fresh ones, asked for again, would hardly last longer */
 #define BACKOFF_FIRST   SECOND_MS       /* between failed fetches when there are none to use; doubles ... */
 #define BACKOFF_MOST    MINUTE_MS       /* ... up to this */
-#define REFRESH_WAIT    (2 * SECOND_MS) /* for new ones, by who could have the old */
+#define REFRESH_WAIT    ((uint64_t)500) /* since a refresh began, for new ones, by who could have the old */
 
 TAILQ_HEAD(request_list, credential_request);
 
@@ -49,8 +49,9 @@ struct credential_provider {
     unsigned failures;       /* fetches in a row that failed while there were none to use */
     struct error failure;    /* of the last fetch; empty after a success */
     bool fetching;
-    bool refused;      /* a server takes the held ones no longer */
-    bool handed_again; /* they were refused, and the source handed out the same */
+    uint64_t fetch_began; /* by the loop's clock */
+    bool refused;         /* a server takes the held ones no longer */
+    bool handed_again;    /* they were refused, and the source handed out the same */
 };
 
 void credentials_fini(struct credentials *credentials) {
@@ -164,6 +165,7 @@ static void on_fetched(void *arg, const struct credentials *got, const struct er
 
 static void fetch(struct credential_provider *provider) {
     provider->fetching = true;
+    provider->fetch_began = uv_now(provider->deliver.loop);
     provider->source->fetch(provider->self, on_fetched, provider);
 }
 
@@ -208,8 +210,14 @@ static void on_deliver(uv_timer_t *timer) {
     deliver(provider);
 }
 
-static void deliver_in(struct credential_provider *provider, int64_t ms) {
-    uv_timer_start(&provider->deliver, on_deliver, (uint64_t)ms, 0);
+static void deliver_in(struct credential_provider *provider, uint64_t ms) {
+    uv_timer_start(&provider->deliver, on_deliver, ms, 0);
+}
+
+/* The wait is one for all: who comes later waits only for what is left of it. */
+static uint64_t wait_left(const struct credential_provider *provider) {
+    uint64_t waited = uv_now(provider->deliver.loop) - provider->fetch_began;
+    return waited < REFRESH_WAIT ? REFRESH_WAIT - waited : 0;
 }
 
 static void on_fetched(void *arg, const struct credentials *got, const struct error *error) {
@@ -285,7 +293,7 @@ struct credential_request *credential_provider_get_until(struct credential_provi
     if (!waits)
         deliver_in(provider, 0);
     else if (!uv_is_active((uv_handle_t *)&provider->deliver))
-        deliver_in(provider, REFRESH_WAIT);
+        deliver_in(provider, wait_left(provider));
     return request;
 }
 
