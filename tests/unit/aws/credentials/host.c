@@ -144,9 +144,10 @@ static void instance_credentials(struct connection *connection) {
 
 static void metadata(struct connection *connection, const char *head, const char *path) {
     struct host *host = connection->host;
-    _cleanup_free_ char *token = x_printf("X-aws-ec2-metadata-token: token%u\r\n", host->tokens);
+    const char *token = strstr(head, "X-aws-ec2-metadata-token: token");
+    unsigned long number = token ? strtoul(token + strlen("X-aws-ec2-metadata-token: token"), NULL, 10) : 0;
     static const char roles[] = "/latest/meta-data/iam/security-credentials/";
-    if (!strstr(head, token))
+    if (number <= host->forgotten || number > host->tokens)
         reply(connection, 401, "<html>Unauthorized</html>");
     else if (strcmp(path, roles) == 0)
         reply(connection, 200, "backup-host");
