@@ -31,7 +31,8 @@ struct host {
     struct buffer log; /* a line a request: "PUT /latest/api/token"; "AKIA1 assumes arn:... 3600 external" */
     struct host_fault faults[4];
     unsigned keys;                    /* handed out so far: each AssumeRole makes "ASIA" + number */
-    unsigned tokens;                  /* and each PUT "token" + number; only the last one is good */
+    unsigned tokens;                  /* and each PUT "token" + number */
+    unsigned forgotten;               /* tokens up to this one are no longer good */
     const char *instance_key;         /* of the instance role */
     int64_t instance_ends, role_life; /* ms */
     struct http_client *http;
