@@ -79,9 +79,7 @@ struct reporter *reporter_new_writer(int level, journal_write *write, void *arg)
 }
 
 struct reporter *reporter_new(int level, bool to_journal) {
-    static const int stderr_fd = STDERR_FILENO; /* outlives a thread that hangs */
-    return reporter_new_writer(level, to_journal ? journal_write_sd : journal_write_line,
-                               (void *)(uintptr_t)&stderr_fd);
+    return reporter_new_writer(level, to_journal ? journal_write_sd : journal_write_line, NULL);
 }
 
 void reporter_free(struct reporter *reporter) {

@@ -27,6 +27,8 @@ struct journal_entry {
     struct iovec fields[]; /* their bytes stand behind them */
 };
 
+STAILQ_HEAD(journal_queue, journal_entry);
+
 struct journal {
     journal_write *write;
     void *arg;
@@ -34,7 +36,7 @@ struct journal {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    STAILQ_HEAD(, journal_entry) queue;
+    struct journal_queue queue;
     size_t entries, bytes; /* of the queue */
     uint64_t lost;         /* dropped since the last time it was said */
     bool stopping, ended, abandoned;
@@ -85,10 +87,11 @@ void journal_line(struct buffer *out, const struct iovec *fields, size_t count) 
 }
 
 void journal_write_line(void *arg, const struct iovec *fields, size_t count) {
+    int fd = arg ? *(const int *)arg : STDERR_FILENO;
     _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
     journal_line(&line, fields, count);
     for (size_t sent = 0; sent < line.length;) {
-        ssize_t n = write(*(const int *)arg, line.data + sent, line.length - sent);
+        ssize_t n = write(fd, line.data + sent, line.length - sent);
         if (n < 0 && errno != EINTR)
             return; /* a closed stderr: nobody reads, and nobody is left to tell */
         sent += n > 0 ? (size_t)n : 0;

@@ -15,9 +15,9 @@
 
 struct log_event {
     TAILQ_ENTRY(log_event) next;
-    int64_t time, number; /* ms since 1970; order of arrival */
-    uint64_t stands_for;  /* events: 1, or those that a line about lost ones counts */
-    size_t size;          /* as PutLogEvents counts it */
+    int64_t time;        /* ms since 1970 */
+    uint64_t stands_for; /* events: 1, or those that a line about lost ones counts */
+    size_t size;         /* as PutLogEvents counts it */
     char *text;
 };
 
@@ -84,9 +84,9 @@ char *logbook_line(const struct event *event, const char *text) {
     return buffer_take(&out);
 }
 
-static struct log_event *event_new(struct logbook *book, int64_t time, uint64_t stands_for, char *text) {
+static struct log_event *event_new(int64_t time, uint64_t stands_for, char *text) {
     struct log_event *event = x_calloc(1, sizeof *event);
-    *event = (struct log_event){.time = time, .number = book->numbers++, .stands_for = stands_for, .text = text};
+    *event = (struct log_event){.time = time, .stands_for = stands_for, .text = text};
     event->size = strlen(text) + LOGBOOK_EVENT_OVERHEAD;
     return event;
 }
@@ -104,7 +104,7 @@ static void trim(struct logbook *book) {
 }
 
 void logbook_add(struct logbook *book, int64_t time, char *line) {
-    struct log_event *event = event_new(book, time, 1, line);
+    struct log_event *event = event_new(time, 1, line);
     TAILQ_INSERT_TAIL(&book->waiting, event, next);
     book->held += event->size;
     trim(book);
@@ -119,11 +119,21 @@ static void tell_of_lost(struct logbook *book) {
         x_printf("{\"level\":\"warning\",\"event\":\"cloudwatch-lost\",\"message\":\"%s: %llu events before this one "
                  "were lost: CloudWatch Logs could not be reached, and the buffer is bounded\",\"job\":\"%s\"}",
                  book->job, (unsigned long long)book->lost, book->job);
-    struct log_event *lost = event_new(book, first->time, book->lost, text);
-    lost->number = first->number - 1;
+    struct log_event *lost = event_new(first->time, book->lost, text);
     book->lost = 0;
     TAILQ_INSERT_HEAD(&book->waiting, lost, next);
     book->held += lost->size;
+}
+
+/* In order of time, those of one instant in order of arrival: AWS wants it so, and the wall clock may have been set back. */
+static void insert(struct log_events *events, struct log_event *event) {
+    struct log_event *before = TAILQ_LAST(events, log_events);
+    while (before && before->time > event->time)
+        before = TAILQ_PREV(before, log_events, next);
+    if (before)
+        TAILQ_INSERT_AFTER(events, before, event, next);
+    else
+        TAILQ_INSERT_HEAD(events, event, next);
 }
 
 size_t logbook_take(struct logbook *book) {
@@ -142,36 +152,22 @@ size_t logbook_take(struct logbook *book) {
         count++;
         bytes += event->size;
         TAILQ_REMOVE(&book->waiting, event, next);
-        TAILQ_INSERT_TAIL(&book->sending, event, next);
+        insert(&book->sending, event);
         book->held -= event->size;
     }
     return count;
 }
 
-static int by_time(const void *left, const void *right) {
-    const struct log_event *a = *(struct log_event *const *)left, *b = *(struct log_event *const *)right;
-    if (a->time != b->time)
-        return a->time < b->time ? -1 : 1;
-    return a->number < b->number ? -1 : a->number > b->number;
-}
-
 void logbook_write(const struct logbook *book, struct buffer *out) {
-    struct log_event *event, **sorted;
-    size_t count = 0, n = 0;
-    TAILQ_FOREACH(event, &book->sending, next)
-    count++;
-    sorted = x_calloc(count + 1, sizeof *sorted);
-    TAILQ_FOREACH(event, &book->sending, next)
-    sorted[n++] = event;
-    qsort(sorted, n, sizeof *sorted, by_time);
-    buffer_add(out, "[");
-    for (size_t i = 0; i < n; i++) {
-        buffer_printf(out, "%s{\"timestamp\":%lld,\"message\":", i ? "," : "", (long long)sorted[i]->time);
-        json_quote(out, sorted[i]->text);
+    const char *separator = "[";
+    struct log_event *event;
+    TAILQ_FOREACH(event, &book->sending, next) {
+        buffer_printf(out, "%s{\"timestamp\":%lld,\"message\":", separator, (long long)event->time);
+        json_quote(out, event->text);
         buffer_add(out, "}");
+        separator = ",";
     }
-    buffer_add(out, "]");
-    free(sorted);
+    buffer_add(out, *separator == '[' ? "[]" : "]");
 }
 
 void logbook_sent(struct logbook *book) {

@@ -45,7 +45,7 @@ static void swallow_line(struct tag *tag, const char *text) {
 
 /* The first tag at or after `from`. `text` is the template's beginning. */
 static struct tag next_tag(const char *text, const char *from) {
-    struct tag tag = {TAG_NONE, from + strlen(from), NULL, ""};
+    struct tag tag = {TAG_NONE, from + strlen(from), from + strlen(from), ""};
     const char *open = strstr(from, "{{"), *close = open ? strstr(open + 2, "}}") : NULL;
     if (!open)
         return tag;

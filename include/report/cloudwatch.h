@@ -29,9 +29,9 @@ struct cloudwatch *cloudwatch_new(struct aws_session *session, struct reporter *
  * Sends what is held, then calls `done` (once, from the loop, never from inside this call): at a stop. Gives up at the first
  * failure, and after `limit_ms`. Called at most once; cloudwatch_free() may come before `done`, which then never fires.
  */
-void cloudwatch_drain(struct cloudwatch *cloudwatch, int64_t limit_ms, void (*done)(void *arg), void *arg);
+void cloudwatch_drain(struct cloudwatch *cw, int64_t limit_ms, void (*done)(void *arg), void *arg);
 
 /* Cancels what is under way; allowed from `done`. The memory goes when the loop has closed its handles. */
-void cloudwatch_free(struct cloudwatch *cloudwatch);
+void cloudwatch_free(struct cloudwatch *cw);
 
 #endif

@@ -22,7 +22,7 @@
 typedef void journal_write(void *arg, const struct iovec *fields, size_t count);
 
 journal_write journal_write_sd;   /* sd_journal_sendv(3) */
-journal_write journal_write_line; /* `arg`: a pointer to the file descriptor */
+journal_write journal_write_line; /* `arg`: a pointer to the file descriptor; NULL: stderr */
 
 struct journal;
 

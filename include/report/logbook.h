@@ -29,8 +29,7 @@ TAILQ_HEAD(log_events, log_event);
 struct logbook {
     char *job;
     struct log_events waiting, sending;
-    size_t held; /* bytes of `waiting`, as PutLogEvents counts them */
-    int64_t numbers;
+    size_t held;         /* bytes of `waiting`, as PutLogEvents counts them */
     uint64_t lost;       /* dropped, and not yet told of in the stream */
     uint64_t lost_total; /* dropped since the caller last set it to 0 */
 };
@@ -49,7 +48,7 @@ void logbook_add(struct logbook *book, int64_t time, char *line);
  * batch before must have been sent, put back or dropped. */
 size_t logbook_take(struct logbook *book);
 
-/* The batch as JSON, in order of time: [{"timestamp":1,"message":"..."}]. (The wall clock may have been set back.) */
+/* The batch as JSON, in order of time: [{"timestamp":1,"message":"..."}]. */
 void logbook_write(const struct logbook *book, struct buffer *out);
 
 void logbook_sent(struct logbook *book);     /* the batch is gone for good */
