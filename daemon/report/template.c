@@ -198,7 +198,7 @@ static bool render_range(struct rendering *rendering, const char *from, const ch
         const char *stop = tag.start < end ? tag.start : end;
         if (!buffer_append(rendering->out, from, (size_t)(stop - from)))
             return false;
-        if (stop == end)
+        if (tag.kind == TAG_NONE || stop == end)
             return true;
         from = tag.after;
         if (tag.kind == TAG_VALUE && !put_value(rendering, tag.name, index))

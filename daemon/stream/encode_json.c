@@ -306,7 +306,7 @@ static bool item(struct walk *walk) {
 
 bool encode_json_item(struct output *output, const struct chunk_encode *encode, size_t number_,
                       struct type_counts *counts, struct error *error) {
-    struct type_counts unwanted;
+    struct type_counts unwanted = {0};
     const struct page_index *index = encode->index;
     struct walk walk = {
         .at = encode->page + index->items[number_].offset,

@@ -46,7 +46,7 @@ static bool item(struct cursor *cursor) {
             break;
         case '}':
         case ']':
-            if (closers[--depth] != c)
+            if (!depth || closers[--depth] != c)
                 return cursor_fail(cursor, at - 1, c == '}' ? "']'" : "'}'");
             break;
         case '\\':
