@@ -70,9 +70,12 @@ static void take_directory(char **slot, config_getenv *environment, const char *
 
 /* The IMDS override of the SDKs may end in '/', as AWS's documentation writes it; ours are joined with paths. */
 static void trim_endpoints(struct config *config) {
-    for (int i = 0; i < CONFIG_ENDPOINTS; i++)
-        for (char *url = config->endpoints[i]; url && *url && url[strlen(url) - 1] == '/';)
-            url[strlen(url) - 1] = '\0';
+    for (int i = 0; i < CONFIG_ENDPOINTS; i++) {
+        char *url = config->endpoints[i];
+        size_t length = url ? strlen(url) : 0;
+        while (length && url[length - 1] == '/')
+            url[--length] = '\0';
+    }
 }
 
 void config_environment_apply(struct config *config, config_getenv *environment, struct config_problems *problems) {
