@@ -254,7 +254,7 @@ char *http_origin(const char *url) {
     return origin;
 }
 
-static enum error_code code_of(CURLcode result) {
+static enum error_code code_of(CURLcode result, bool connected) {
     switch (result) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -262,9 +262,10 @@ static enum error_code code_of(CURLcode result) {
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_BAD_FUNCTION_ARGUMENT:
         return ERROR_INVALID;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or what came back is not HTTP/1.1 */
+        return connected ? ERROR_TRANSIENT : ERROR_INVALID;
     case CURLE_OUT_OF_MEMORY:
         return ERROR_MEMORY;
     default:
@@ -275,7 +276,7 @@ static enum error_code code_of(CURLcode result) {
 void http_failure(struct error *error, const struct http_call *call, CURLcode result) {
     _cleanup_buffer_ struct buffer span = BUFFER_INIT(BUFFER_OURS);
     const char *words = *call->words ? call->words : curl_easy_strerror(result);
-    enum error_code code = code_of(result);
+    enum error_code code = code_of(result, call->connected);
     format_duration(&span, clock_monotonic() - call->started);
     if (call->failure.code) {
         words = call->failure.message;
