@@ -199,7 +199,8 @@ static bool set_field(struct reading *reading, enum field field, const char *tex
         x_replace(&page->upload_id, text);
         return true;
     case ETAG:
-        set_etag(&page->etag, text);
+        if (*text) /* Ceph names none at Complete: HEAD does */
+            set_etag(&page->etag, text);
         return true;
     }
     return false;

@@ -42,7 +42,7 @@ struct s3_failure {
 
 struct s3_answer {
     const struct http_answer *http; /* NULL never */
-    const char *etag;               /* without quotes; of PUT, part, complete, HEAD */
+    const char *etag;               /* without quotes; of PUT, part, HEAD, complete (NULL: Ceph names none there) */
     const char *upload_id;          /* of create */
     const char *run;                /* x-amz-meta-run; of HEAD and GET */
     bool found;                     /* HEAD, GET: false on 404 */

@@ -138,6 +138,10 @@ static void an_upload_id_and_an_etag(void **state) {
                " \n\n<CompleteMultipartUploadResult><ETag>&#34;e-2&#34;</ETag></CompleteMultipartUploadResult>");
     assert_string_equal(page.etag, "e-2");
     s3_page_fini(&page);
+    must_parse(&page, "CompleteMultipartUploadResult",
+               "<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>");
+    assert_null(page.etag);
+    s3_page_fini(&page);
 }
 
 static void failures_of_many_batches_gather(void **state) {
