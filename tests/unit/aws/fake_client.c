@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See the header. The linker takes these in place of aws/client.c's, classify.c's and http/'s. */
+/* See the header. The linker takes these in place of aws/call.c's. */
 #include "fake_client.h"
 
 #include <setjmp.h>
@@ -9,8 +9,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "aws/classify.h"
-#include "aws/xml.h"
 #include "base/memory.h"
 
 #define HEADERS_MOST 16
@@ -116,25 +114,4 @@ void fake_error(enum error_code code, int status, const char *message) {
     error_set(&error, code, "%s", message);
     error.http_status = status;
     deliver(NULL, &error);
-}
-
-const char *http_answer_header(const struct http_answer *answer, const char *name) {
-    for (size_t i = 0; i < answer->header_count; i++) {
-        if (strcmp(answer->headers[i].name, name) == 0)
-            return answer->headers[i].value;
-    }
-    return NULL;
-}
-
-/* Just enough to tell the codes of these tests apart. */
-void classify_error_document(struct error *error, const struct http_answer *answer) {
-    _cleanup_free_ char *code = xml_find(answer->body, answer->length, "Error/Code");
-    bool internal = code && strcmp(code, "InternalError") == 0;
-    error_set(error, internal ? ERROR_TRANSIENT : ERROR_NOT_FOUND, "%d %s", answer->status, code ? code : "");
-    error->http_status = answer->status;
-}
-
-void classify_answer(struct error *error, enum aws_service service, const struct http_answer *answer) {
-    (void)service;
-    classify_error_document(error, answer);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stands in for aws/client.c: remembers what was asked, and answers when told to. One call at a time.
+ * Stands in for aws/call.c: remembers what was asked, and answers when told to. One call at a time.
  *
  *     op = s3_put_object(...);  assert on fake.headers;  fake_answer(200, "etag: \"x\"\n", "");  assert on what came
  */
