@@ -61,10 +61,7 @@ void catalog_cancel(struct catalog *catalog) {
 }
 
 static void fail(struct catalog *catalog, const struct error *error) {
-    struct error told = error_copy(error);
-    error_context(&told, "listing s3://%s/%s", catalog->job->bucket, catalog->parent);
-    catalog->done(catalog->arg, NULL, 0, &told);
-    error_clear(&told);
+    catalog->done(catalog->arg, NULL, 0, error);
     catalog_free(catalog);
 }
 
@@ -199,13 +196,7 @@ void catalog_read_cancel(struct catalog_read *read) {
 }
 
 static void read_end(struct catalog_read *read, struct json_object *backup, const struct error *error) {
-    struct error told = {0};
-    if (error) {
-        told = error_copy(error);
-        error_context(&told, "reading s3://%s/%s", read->place->job->bucket, read->key);
-    }
-    read->done(read->arg, backup, error ? &told : NULL);
-    error_clear(&told);
+    read->done(read->arg, backup, error);
     read_free(read);
 }
 
@@ -217,7 +208,8 @@ static void on_whole(void *arg, const struct s3_answer *answer, const struct err
     if (error)
         failure = error_copy(error);
     else if (!answer->found)
-        error_set(&failure, ERROR_NOT_FOUND, "there is no such backup: no backup.json stands there");
+        error_set(&failure, ERROR_NOT_FOUND, "no such backup: there is no s3://%s/%s", read->place->job->bucket,
+                  read->key);
     else
         backup = json_parse(answer->http->body, answer->http->length, &failure);
     read_end(read, backup, failure.code ? &failure : NULL);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "aws/s3.h"
+#include "aws/session.h"
 #include "base/memory.h"
 
 struct links {
@@ -59,8 +60,8 @@ static bool sign_all(struct links *links, const struct credentials *credentials,
     links->list.items = x_calloc(links->key_count, sizeof *links->list.items);
     for (size_t i = 0; i < links->key_count; i++) {
         char *url = aws_presign_get(aws_client_endpoints(links->place->engine->client),
-                                    aws_session_region(links->place->bucket.session), links->place->bucket.name,
-                                    links->keys[i], credentials, now, seconds, error);
+                                    aws_session_region_of(links->place->bucket.session, links->place->bucket.name),
+                                    links->place->bucket.name, links->keys[i], credentials, now, seconds, error);
         if (!url)
             return false;
         links->list.items[links->list.count++] =

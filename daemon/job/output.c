@@ -156,20 +156,11 @@ static void acknowledged(struct output_part *part, const char *etag) {
     output->events.acknowledged(output->events.arg);
 }
 
-static void tell_failure(struct output_part *part, const struct error *error) {
-    struct output *output = part->output;
-    struct error told = error_copy(error);
-    error_context(&told, "upload of %s s3://%s/%s", output->multipart ? "a part of" : "", output->options.bucket->name,
-                  object_at(output, part->object)->key);
-    fail(output, &told);
-    error_clear(&told);
-}
-
 static void on_sent(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct output_part *part = arg;
     part->call = NULL;
     if (error)
-        tell_failure(part, error);
+        fail(part->output, error);
     else
         acknowledged(part, answer->etag);
 }
@@ -178,7 +169,7 @@ static void on_settled(void *arg, const char *etag, const struct error *error) {
     struct output_part *part = arg;
     part->settle = NULL;
     if (error)
-        tell_failure(part, error);
+        fail(part->output, error);
     else
         acknowledged(part, etag);
 }
@@ -188,11 +179,7 @@ static void on_upload_created(void *arg, const struct s3_answer *answer, const s
     size_t object = output->options.record->object_count - 1;
     output->creating = NULL;
     if (error) {
-        struct error told = error_copy(error);
-        error_context(&told, "start of the upload of s3://%s/%s", output->options.bucket->name,
-                      object_at(output, object)->key);
-        fail(output, &told);
-        error_clear(&told);
+        fail(output, error);
         return;
     }
     output->uploads[object].id = x_strdup(answer->upload_id);
@@ -382,10 +369,7 @@ static void on_completed(void *arg, const char *etag, const struct error *error)
     output->complete_call = NULL;
     free(take_pointer(output->complete_parts));
     if (error) {
-        struct error told = error_copy(error);
-        error_context(&told, "completing the upload of s3://%s/%s", output->options.bucket->name, object->key);
-        fail(output, &told);
-        error_clear(&told);
+        fail(output, error);
         return;
     }
     x_replace(&object->etag, etag);

@@ -102,13 +102,7 @@ static void on_put_ended(struct publish *publish, const struct error *error) {
         put_next(publish);
         return;
     }
-    struct error told = {0};
-    if (error) {
-        told = error_copy(error);
-        error_context(&told, "writing s3://%s/%s", publish->options.bucket->name, publish->key);
-    }
-    publish->done(publish->arg, error ? &told : NULL);
-    error_clear(&told);
+    publish->done(publish->arg, error);
     publish_free(publish);
 }
 

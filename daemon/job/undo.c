@@ -65,9 +65,8 @@ static void undo_free(struct undo *undo) {
     free(undo);
 }
 
-static void keep_error(struct undo *undo, const struct error *error, const char *what) {
+static void keep_error(struct undo *undo, const struct error *error) {
     struct error copy = error_copy(error);
-    error_context(&copy, "%s", what);
     error_keep_first(&undo->error, &copy);
 }
 
@@ -102,7 +101,7 @@ static void on_listed(void *arg, const struct s3_answer *answer, const struct er
     struct undo *undo = arg;
     undo->call = NULL;
     if (error) {
-        keep_error(undo, error, "listing what a run left");
+        keep_error(undo, error);
         next_state(undo);
     } else {
         take_page(undo, answer);
@@ -116,7 +115,7 @@ static void on_removed(void *arg, const struct s3_answer *answer, const struct e
     (void)answer;
     undo->call = NULL;
     if (error)
-        keep_error(undo, error, undo->state == UPLOADS ? "aborting an upload" : "deleting an object");
+        keep_error(undo, error);
     undo->todo.at++;
     undo_step(undo);
 }
@@ -126,7 +125,7 @@ static void on_backup_deleted(void *arg, const struct s3_answer *answer, const s
     (void)answer;
     undo->call = NULL;
     if (error)
-        keep_error(undo, error, "deleting backup.json");
+        keep_error(undo, error);
     undo_step(undo);
 }
 
@@ -144,7 +143,7 @@ static void on_batch_deleted(void *arg, const struct s3_answer *answer, const st
     undo->call = NULL;
     undo->todo.at = undo->todo.count;
     if (error)
-        keep_error(undo, error, "deleting the objects of a run");
+        keep_error(undo, error);
     else if (answer->failure_count) {
         struct error refused = {0};
         const struct s3_failure *first = &answer->failures[0];
