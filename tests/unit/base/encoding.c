@@ -138,8 +138,7 @@ static void utf8_is_judged_by_rfc_3629(void **state) {
                                       "\xed\xbf\xbf",
                                       "\xf0\x8f\xbf\xbf",
                                       "\xf1\x80\x80",
-                                      "\xf1\x80\x80"
-                                      "a",
+                                      "\xf1\x80\x80\x61",
                                       "\xf4\x90\x80\x80",
                                       "\xf5\x80\x80\x80",
                                       "\xff",
