@@ -1,68 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dynamodb-json: {"Item":...} a line, the item's bytes as they came. Only a raw newline between tokens, which DynamoDB never
- * sends, becomes a space, for a line is an item.
- *
- * Counting types needs no parser where JSON is compact: the bytes {"B":" and {"SS":[ cannot stand inside a string, whose
- * quotes are escaped, nor can an attribute called B be followed by anything but {"B":{. Where a '{' is followed by something
- * else than a name or its own end, or a name by white space, the whole item is read by the exact reader.
+ * sends, becomes a space, for a line is an item. Items are looked at in runs (survey.h) and then copied; a run that leaves
+ * doubt is taken item by item, and an item that does is read by json's exact reader.
  */
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "cursor.h"
 #include "encode.h"
+#include "survey.h"
 
-/* Counts into `counts`. False: not compact; nothing can be said. */
-static bool count_compact(const char *item, size_t length, struct type_counts *counts) {
-    const char *at = item, *end = item + length;
-    while ((at = memchr(at, '{', (size_t)(end - at)))) {
-        at++;
-        if (end - at < 6)
-            continue; /* no value is as short */
-        if (at[0] != '"' && at[0] != '}')
-            return false;
-        if (at[1] == 'B' && at[2] == '"') {
-            if (at[3] != ':' || (at[4] != '"' && at[4] != '{'))
-                return false;
-            counts->b += at[4] == '"';
-        } else if (at[2] == 'S' && at[3] == '"' && (at[1] == 'S' || at[1] == 'N' || at[1] == 'B')) {
-            if (at[4] != ':' || (at[5] != '[' && at[5] != '{'))
-                return false;
-            bool set = at[5] == '[';
-            counts->ss += set && at[1] == 'S';
-            counts->ns += set && at[1] == 'N';
-            counts->bs += set && at[1] == 'B';
-        }
-    }
-    return true;
-}
+#define RUN_BYTES 8192 /* looked at, then copied: still in the first-level cache */
+#define SMALL     512  /* up to here our loop beats a call of memcpy() */
+#define STEP      64   /* what the loop copies at once, past the item's end too */
 
-static bool count_item(const struct chunk_encode *encode, size_t number, struct type_counts *counts,
-                       struct error *error) {
-    struct span span = encode->index->items[number];
-    struct type_counts found = {0};
-    bool counted = count_compact(encode->page + span.offset, span.length, &found);
-    if (!counted) {
-        char window[1024];
-        struct chunk nothing = {0};
-        struct output nowhere = {.chunk = &nothing};
-        discard_begin(&nowhere, window, sizeof window);
-        found = (struct type_counts){0};
-        counted = encode_json_item(&nowhere, encode, number, &found, error);
-    }
-    counts->b += found.b;
-    counts->ss += found.ss;
-    counts->ns += found.ns;
-    counts->bs += found.bs;
-    return counted;
-}
-
-static bool has_control(const char *item, size_t length) {
-    unsigned char found = 0;
-    for (size_t i = 0; i < length; i++)
-        found |= (unsigned char)item[i] < ' ';
-    return found;
+static bool count_exactly(const struct chunk_encode *encode, size_t number, struct type_counts *counts,
+                          struct error *error) {
+    char window[1024];
+    struct chunk nothing = {0};
+    struct output nowhere = {.chunk = &nothing};
+    discard_begin(&nowhere, window, sizeof window);
+    return encode_json_item(&nowhere, encode, number, counts, error);
 }
 
 /* White space other than blanks becomes blanks, between tokens; inside a string it is no JSON. */
@@ -84,19 +43,67 @@ static bool put_one_line(struct output *output, const struct chunk_encode *encod
     return true;
 }
 
+static inline void put_plain(struct output *output, const struct chunk_encode *encode, struct span span) {
+    const char *item = encode->page + span.offset;
+    char *at = output->at;
+    size_t reach = span.length + STEP;
+    if (span.length > SMALL || (size_t)(output->end - at) < reach + 16 || span.offset + reach > encode->index->length) {
+        output_put(output, "{\"Item\":", 8);
+        output_put(output, item, span.length);
+        output_put(output, "}\n", 2);
+        return;
+    }
+    memcpy(at, "{\"Item\":", 8);
+    at += 8;
+    for (size_t i = 0; i < span.length; i += STEP)
+        memcpy(at + i, item + i, STEP);
+    memcpy(at + span.length, "}\n", 2);
+    output->at = at + span.length + 2;
+}
+
+static bool put_doubtful(struct output *output, const struct chunk_encode *encode, size_t number,
+                         struct type_counts *counts, struct error *error) {
+    struct span span = encode->index->items[number];
+    const char *item = encode->page + span.offset;
+    struct type_counts unwanted = {0};
+    if (survey(item, item + span.length, encode->page + encode->index->length, counts ? counts : &unwanted)) {
+        put_plain(output, encode, span);
+        return true;
+    }
+    if (counts && !count_exactly(encode, number, counts, error))
+        return false;
+    output_put(output, "{\"Item\":", 8);
+    if (!put_one_line(output, encode, number, error))
+        return false;
+    output_put(output, "}\n", 2);
+    return true;
+}
+
+/* The items from `first` up to `end`, no more than RUN_BYTES of them but at least one. */
+static size_t run_end(const struct page_index *index, size_t first) {
+    size_t end = first + 1, limit = index->items[first].offset + RUN_BYTES;
+    while (end < index->count && index->items[end].offset + index->items[end].length <= limit)
+        end++;
+    return end;
+}
+
 bool encode_dynamodb(struct output *output, const struct chunk_encode *encode, struct type_counts *counts,
                      struct error *error) {
-    for (size_t i = 0; i < encode->index->count; i++) {
-        struct span span = encode->index->items[i];
-        const char *item = encode->page + span.offset;
-        if (counts && !count_item(encode, i, counts, error))
-            return false;
-        output_put(output, "{\"Item\":", 8);
-        if (!has_control(item, span.length))
-            output_put(output, item, span.length);
-        else if (!put_one_line(output, encode, i, error))
-            return false;
-        output_put(output, "}\n", 2);
+    const struct page_index *index = encode->index;
+    struct type_counts unwanted = {0};
+    for (size_t first = 0, end; first < index->count; first = end) {
+        end = run_end(index, first);
+        struct span last = index->items[end - 1];
+        const char *from = encode->page + index->items[first].offset, *to = encode->page + last.offset + last.length;
+        if (survey(from, to, encode->page + index->length, counts ? counts : &unwanted)) {
+            for (; first < end; first++)
+                put_plain(output, encode, index->items[first]);
+            continue;
+        }
+        for (; first < end; first++) {
+            if (!put_doubtful(output, encode, first, counts, error))
+                return false;
+        }
     }
     return true;
 }

@@ -11,8 +11,12 @@
 
 #define ITEM_DEPTH (CURSOR_DEPTH - 2) /* inside the page's object and its array */
 
-/* False: no memory. */
-bool items_add(struct page_index *index, size_t start, size_t end);
+/* Room for `more` items. False: no memory. */
+bool items_grow(struct page_index *index, size_t more);
+
+static inline bool items_reserve(struct page_index *index, size_t more) {
+    return __builtin_expect(index->capacity - index->count >= more, 1) || items_grow(index, more);
+}
 
 /*
  * From a boundary (behind '[', or behind an item) to behind the ']'. True where it came there. A block scan that returns
@@ -23,11 +27,9 @@ typedef bool items_scan(struct cursor *cursor, struct page_index *index);
 items_scan items_portable; /* false: the cursor's error is set */
 items_scan items_avx2, items_sse2, items_neon;
 
-/* What stands between a boundary and `to`, which holds a '{' or ']', is right: one comma before a further item. */
-static inline bool items_gap(const struct cursor *cursor, size_t to, bool first) {
-    const char *bytes = cursor->bytes;
+/* What stands from a boundary up to `to`, which holds a '{' or ']', is right: one comma before a further item. */
+static inline bool items_gap(const char *bytes, size_t at, size_t to, bool first) {
     bool comma = !first && bytes[to] == '{';
-    size_t at = cursor->at;
     if (at + comma == to)
         return !comma || bytes[at] == ',';
     for (; at < to; at++) {

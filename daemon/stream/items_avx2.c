@@ -2,36 +2,59 @@
 /* The block scan with AVX2 and carry-less multiplication. Called only where the processor has both. */
 #ifdef __x86_64__
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TARGET __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul")))
 #define SCAN   items_avx2
+#define GATHER _pext_u64
+#define SPREAD _pdep_u64
 
 struct masks {
-    uint64_t quote, backslash, open, close, curly;
+    uint64_t quote, backslash, open, close; /* '{', '}' */
+    bool square;                            /* there is a '[' or ']' */
 };
+struct squares {
+    uint64_t open, close;
+};
+
+TARGET static inline __m256i load(const char *bytes) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)bytes);
+}
+
+TARGET static inline uint64_t mask(__m256i low, __m256i high) {
+    return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+}
 
 TARGET static inline uint64_t equal(__m256i low, __m256i high, char c) {
     __m256i wanted = _mm256_set1_epi8(c);
-    uint32_t first = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
-    uint32_t second = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted));
-    return first | (uint64_t)second << 32;
+    return mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
+}
+
+/* What a byte must be to be a square bracket, by its low four bits. (For other bits no byte is what stands there.) */
+TARGET static inline __m256i square_bytes(__m256i bytes) {
+    const __m256i wanted =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '[', 0, ']', 0, 0));
+    return _mm256_cmpeq_epi8(_mm256_shuffle_epi8(wanted, bytes), bytes);
 }
 
 TARGET static inline struct masks block_masks(const char *block) {
-    __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)block);
-    __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(block + 32));
-    __m256i bit5 = _mm256_set1_epi8(0x20); /* all that tells '{' from '[' and '}' from ']' */
-    __m256i low_curly = _mm256_or_si256(low, bit5), high_curly = _mm256_or_si256(high, bit5);
-    uint32_t first = (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(low, 2));
-    uint32_t second = (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(high, 2));
-    return (struct masks){
+    __m256i low = load(block), high = load(block + 32), backslash = _mm256_set1_epi8('\\');
+    __m256i low_slash = _mm256_cmpeq_epi8(low, backslash), high_slash = _mm256_cmpeq_epi8(high, backslash);
+    struct masks masks = {
         .quote = equal(low, high, '"'),
-        .backslash = equal(low, high, '\\'),
-        .open = equal(low_curly, high_curly, '{'),
-        .close = equal(low_curly, high_curly, '}'),
-        .curly = first | (uint64_t)second << 32,
+        .open = equal(low, high, '{'),
+        .close = equal(low, high, '}'),
+        .square = _mm256_movemask_epi8(_mm256_or_si256(square_bytes(low), square_bytes(high))),
     };
+    if (__builtin_expect(_mm256_movemask_epi8(_mm256_or_si256(low_slash, high_slash)), 0))
+        masks.backslash = mask(low_slash, high_slash);
+    return masks;
+}
+
+TARGET static inline struct squares square_masks(const char *block) {
+    __m256i low = load(block), high = load(block + 32);
+    return (struct squares){.open = equal(low, high, '['), .close = equal(low, high, ']')};
 }
 
 /* Bit i of the result: the parity of bits 0 to i. A carry-less product with all ones is just that. */

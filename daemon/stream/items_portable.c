@@ -5,16 +5,13 @@
 #include "base/error.h"
 #include "items.h"
 
-bool items_add(struct page_index *index, size_t start, size_t end) {
-    if (index->count == index->capacity) {
-        size_t capacity = index->capacity ? index->capacity * 2 : 256;
-        struct span *items = realloc(index->items, capacity * sizeof *items);
-        if (!items)
-            return false;
-        index->items = items;
-        index->capacity = capacity;
-    }
-    index->items[index->count++] = (struct span){(uint32_t)start, (uint32_t)(end - start)};
+bool items_grow(struct page_index *index, size_t more) {
+    size_t capacity = index->capacity * 2 + more + 256;
+    struct span *items = realloc(index->items, capacity * sizeof *items);
+    if (!items)
+        return false;
+    index->items = items;
+    index->capacity = capacity;
     return true;
 }
 
@@ -81,9 +78,10 @@ bool items_portable(struct cursor *cursor, struct page_index *index) {
             return cursor_fail(cursor, start, "an item's '{'");
         if (!first_name(cursor) || !item(cursor))
             return false;
-        if (!items_add(index, start, cursor->at)) {
+        if (!items_reserve(index, 1)) {
             error_set(cursor->error, ERROR_MEMORY, "no memory for the places of %zu items", index->count);
             return false;
         }
+        index->items[index->count++] = (struct span){(uint32_t)start, (uint32_t)(cursor->at - start)};
     }
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The block scan with what every x86-64 has, or every 64-bit ARM: 16 bytes at a time. */
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TARGET
 
 struct masks {
-    uint64_t quote, backslash, open, close, curly;
+    uint64_t quote, backslash, open, close; /* '{', '}' */
+    bool square;                            /* there is a '[' or ']' */
+};
+struct squares {
+    uint64_t open, close;
 };
 
 #if defined __x86_64__
@@ -19,14 +24,6 @@ static inline vector load(const char *bytes) {
 
 static inline uint64_t equal16(vector bytes, char c) {
     return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)));
-}
-
-static inline vector with_bit5(vector bytes) {
-    return _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-}
-
-static inline uint64_t bit5(vector bytes) {
-    return (uint32_t)_mm_movemask_epi8(_mm_slli_epi16(bytes, 2));
 }
 
 #elif defined __aarch64__
@@ -49,27 +46,24 @@ static inline uint64_t equal16(vector bytes, char c) {
     return mask16(vceqq_u8(bytes, vdupq_n_u8((uint8_t)c)));
 }
 
-static inline vector with_bit5(vector bytes) {
-    return vorrq_u8(bytes, vdupq_n_u8(0x20));
-}
-
-static inline uint64_t bit5(vector bytes) {
-    return mask16(vtstq_u8(bytes, vdupq_n_u8(0x20)));
-}
 #endif
 
 #ifdef SCAN
+static inline uint64_t equal(const char *block, char c) {
+    return equal16(load(block), c) | equal16(load(block + 16), c) << 16 | equal16(load(block + 32), c) << 32 |
+           equal16(load(block + 48), c) << 48;
+}
+
+static inline struct squares square_masks(const char *block) {
+    return (struct squares){.open = equal(block, '['), .close = equal(block, ']')};
+}
+
 static inline struct masks block_masks(const char *block) {
-    struct masks masks = {0};
-    for (unsigned at = 0; at < 64; at += 16) {
-        vector bytes = load(block + at), curly = with_bit5(bytes);
-        masks.quote |= equal16(bytes, '"') << at;
-        masks.backslash |= equal16(bytes, '\\') << at;
-        masks.open |= equal16(curly, '{') << at;
-        masks.close |= equal16(curly, '}') << at;
-        masks.curly |= bit5(bytes) << at;
-    }
-    return masks;
+    return (struct masks){.quote = equal(block, '"'),
+                          .backslash = equal(block, '\\'),
+                          .open = equal(block, '{'),
+                          .close = equal(block, '}'),
+                          .square = equal(block, '[') | equal(block, ']')};
 }
 
 /* Bit i of the result: the parity of bits 0 to i. */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The survey by vectors: 32 bytes with AVX2, else 16. Most hold nothing to look at; the others are read byte by byte. */
+#include "survey.h"
+
+#include <string.h>
+
+#if defined __x86_64__
+#include <immintrin.h>
+#elif defined __aarch64__
+#include <arm_neon.h>
+#endif
+
+#include "cursor.h"
+
+#define LOOKAHEAD 3 /* bytes behind a '{' that tell whether it is worth reading */
+
+/* Behind a '{': a name may follow, and a type of interest may be it. Reads on only behind what it knows. False: doubt. */
+static bool count_at(const char *at, struct type_counts *counts) {
+    if (is_space(at[0]))
+        return false;
+    if (at[0] != '"')
+        return true;
+    bool set = at[1] != '"' && at[2] == 'S';
+    char kind = at[1];
+    if (kind != 'B' && !(set && (kind == 'S' || kind == 'N')))
+        return true;
+    const char *behind = at + (set ? 3 : 2);
+    if (behind[0] != '"')
+        return true;
+    if (behind[1] != ':')
+        return !is_space(behind[1]);
+    if (is_space(behind[2]))
+        return false;
+    if (set && behind[2] == '[') {
+        counts->ss += kind == 'S';
+        counts->ns += kind == 'N';
+        counts->bs += kind == 'B';
+    }
+    counts->b += !set && behind[2] == '"';
+    return true;
+}
+
+static inline bool survey_byte(const char *at, struct type_counts *counts) {
+    return (unsigned char)*at >= ' ' && (*at != '{' || count_at(at + 1, counts));
+}
+
+static bool survey_bytes(const char *from, const char *to, struct type_counts *counts) {
+    while (from < to && survey_byte(from, counts))
+        from++;
+    return from == to;
+}
+
+/* Those of a vector that are worth reading, one bit a byte. */
+static inline bool survey_mask(const char *from, uint32_t mask, struct type_counts *counts) {
+    for (; __builtin_expect(mask, 0); mask &= mask - 1) {
+        if (!survey_byte(from + __builtin_ctz(mask), counts))
+            return false;
+    }
+    return true;
+}
+
+#if defined __x86_64__
+#define AVX2 __attribute__((target("avx2")))
+
+AVX2 static inline __m256i load32(const char *bytes) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)bytes);
+}
+
+AVX2 static inline __m256i equal32(__m256i bytes, char c) {
+    return _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(c));
+}
+
+AVX2 static inline __m256i at_most32(__m256i bytes, char c) {
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(c)), bytes);
+}
+
+AVX2 static inline uint32_t interesting32(const char *from) {
+    __m256i bytes = load32(from), third = load32(from + 3);
+    __m256i b = _mm256_and_si256(equal32(load32(from + 2), 'B'), equal32(third, '"'));
+    __m256i type = _mm256_or_si256(b, equal32(third, 'S'));
+    __m256i brace = _mm256_and_si256(equal32(bytes, '{'), _mm256_or_si256(type, at_most32(load32(from + 1), ' ')));
+    return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(brace, at_most32(bytes, ' ' - 1)));
+}
+
+AVX2 static bool survey32(const char *from, const char *to, const char *end, struct type_counts *counts) {
+    for (; to - from >= 32 && end - from >= 32 + LOOKAHEAD; from += 32) {
+        if (!survey_mask(from, interesting32(from), counts))
+            return false;
+    }
+    return survey_bytes(from, to, counts);
+}
+
+static inline __m128i load16(const char *bytes) {
+    return _mm_loadu_si128((const __m128i *)(const void *)bytes);
+}
+
+static inline __m128i equal16(__m128i bytes, char c) {
+    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
+}
+
+static inline __m128i at_most16(__m128i bytes, char c) {
+    return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(c)), bytes);
+}
+
+static inline uint32_t interesting16(const char *from) {
+    __m128i bytes = load16(from), third = load16(from + 3);
+    __m128i type =
+        _mm_or_si128(_mm_and_si128(equal16(load16(from + 2), 'B'), equal16(third, '"')), equal16(third, 'S'));
+    __m128i brace = _mm_and_si128(equal16(bytes, '{'), _mm_or_si128(type, at_most16(load16(from + 1), ' ')));
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(brace, at_most16(bytes, ' ' - 1)));
+}
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2");
+}
+
+#else
+/* Without a cheap mask of bits, all bytes of a vector that holds one worth reading are read. */
+#if defined __aarch64__
+static inline uint32_t interesting16(const char *from) {
+    const uint8_t *at = (const uint8_t *)from;
+    uint8x16_t bytes = vld1q_u8(at), third = vld1q_u8(at + 3);
+    uint8x16_t b = vandq_u8(vceqq_u8(vld1q_u8(at + 2), vdupq_n_u8('B')), vceqq_u8(third, vdupq_n_u8('"')));
+    uint8x16_t type = vorrq_u8(b, vceqq_u8(third, vdupq_n_u8('S'))), next = vld1q_u8(at + 1);
+    uint8x16_t brace = vandq_u8(vceqq_u8(bytes, vdupq_n_u8('{')), vorrq_u8(type, vcleq_u8(next, vdupq_n_u8(' '))));
+    return vmaxvq_u8(vorrq_u8(brace, vcltq_u8(bytes, vdupq_n_u8(' ')))) ? 0xffff : 0;
+}
+#else
+static inline uint32_t interesting16(const char *from) {
+    (void)from;
+    return 0xffff;
+}
+#endif
+
+static bool has_avx2(void) {
+    return false;
+}
+
+static bool survey32(const char *from, const char *to, const char *end, struct type_counts *counts) {
+    (void)end;
+    return survey_bytes(from, to, counts);
+}
+#endif
+
+static bool survey16(const char *from, const char *to, const char *end, struct type_counts *counts) {
+    for (; to - from >= 16 && end - from >= 16 + LOOKAHEAD; from += 16) {
+        if (!survey_mask(from, interesting16(from), counts))
+            return false;
+    }
+    return survey_bytes(from, to, counts);
+}
+
+bool survey(const char *from, const char *to, const char *end, struct type_counts *counts) {
+    struct type_counts found = *counts;
+    bool sure = has_avx2() ? survey32(from, to, end, &found) : survey16(from, to, end, &found);
+    if (sure)
+        *counts = found;
+    return sure;
+}
