@@ -57,7 +57,7 @@ class Backup:
 
     def __init__(self, s3, bucket, prefix, backup_id=None):
         self.s3, self.bucket = s3, bucket
-        found = sorted({key[len(prefix) + 14:].split('/')[0] for key in all_keys(s3, bucket, prefix + 'AWSDynamoDB/')})
+        found = sorted({key[len(prefix + 'AWSDynamoDB/'):].split('/')[0] for key in all_keys(s3, bucket, prefix + 'AWSDynamoDB/')})
         assert found, f'no backup below {prefix}'
         self.id = backup_id or found[-1]
         assert ID.fullmatch(self.id), f'{self.id!r} is not milliseconds and eight hex digits'

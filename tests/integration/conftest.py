@@ -153,3 +153,9 @@ def large_table(dynamo):
 def small_table(dynamo):
     """500 items of every type, for tests of everything else."""
     return items.fill(dynamo, 'small', items.make(500, seed=2, specials=False))
+
+
+@pytest.fixture(scope='session')
+def medium_table(dynamo):
+    """24 MB: a few multipart parts."""
+    return items.fill(dynamo, 'medium', items.sized(3000, 8000, seed=3))

@@ -201,7 +201,7 @@ def leaf(kind, inner):
 
 
 def repr_of(value):
-    return str(value.normalize()) if isinstance(value, decimal.Decimal) else f's{value}'
+    return str((value + 0).normalize()) if isinstance(value, decimal.Decimal) else f's{value}'  # -0 is 0
 
 
 def assert_same_plain(source, plain_items):

@@ -232,13 +232,6 @@ def test_an_upload_recovers_from(setup, cloud, s3, medium_table, operation, faul
         {entry['key'] for entry in backup.output('json')['objects']}
 
 
-@pytest.fixture(scope='session')
-def medium_table(dynamo):
-    """24 MB: a few multipart parts."""
-    from items import sized
-    return fill(dynamo, 'medium', sized(3000, 8000, seed=3))
-
-
 @pytest.mark.parametrize('where', ['Scan', 'UploadPart', 'CompleteMultipartUpload', 'PutObject'])
 def test_a_final_failure_leaves_nothing(setup, cloud, s3, medium_table, where):
     name = f'denied-{where}'

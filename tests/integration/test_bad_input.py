@@ -227,4 +227,5 @@ def test_the_clock_is_wrong(setup, cloud, s3, small_table):
     one = setup()
     one.job('small')
     one.run('small')
+    cloud.clock(0)
     assert_same_typed(small_table, Backup(s3, 'student-backup', 'backups/small/').typed())
