@@ -27,6 +27,7 @@ struct host_fault {
 struct host {
     uv_loop_t loop;
     uv_tcp_t listener;
+    uv_timer_t tick;
     char url[64];
     struct buffer log; /* a line a request: "PUT /latest/api/token"; "AKIA1 assumes arn:... 3600 external" */
     struct host_fault faults[4];
