@@ -21,17 +21,23 @@ struct reading {
 
 #define SHOWN 80 /* bytes of a value that a message repeats */
 
-/* "VALUE" is not accepted: FORM. */
-static bool refuse(const struct reading *reading) {
-    _cleanup_buffer_ struct buffer accepts = BUFFER_INIT(BUFFER_OURS);
-    config_key_accepts(reading->key, &accepts);
-    size_t length = strlen(reading->value);
+/* "VALUE" is not accepted; accepted: FORM; did you mean NEAREST? */
+static bool refuse_near(const struct reading *reading, const char *nearest) {
+    _cleanup_buffer_ struct buffer what = BUFFER_INIT(BUFFER_OURS);
     if (reading->key->secret)
-        error_set(reading->error, ERROR_INVALID, "what stands there is not accepted; accepted: %s", accepts.data);
+        buffer_add(&what, "what stands there");
     else
-        error_set(reading->error, ERROR_INVALID, "\"%.*s%s\" is not accepted; accepted: %s", SHOWN, reading->value,
-                  length > SHOWN ? "..." : "", accepts.data);
+        buffer_printf(&what, "\"%.*s%s\"", SHOWN, reading->value, strlen(reading->value) > SHOWN ? "..." : "");
+    buffer_add(&what, " is not accepted; accepted: ");
+    config_key_accepts(reading->key, &what);
+    if (nearest)
+        buffer_printf(&what, "; did you mean %s?", nearest);
+    error_set(reading->error, ERROR_INVALID, "%s", what.data);
     return false;
+}
+
+static bool refuse(const struct reading *reading) {
+    return refuse_near(reading, NULL);
 }
 
 static bool read_text(const struct reading *reading) {
@@ -71,7 +77,11 @@ static bool read_span(const struct reading *reading) {
 }
 
 static bool read_size(const struct reading *reading) {
-    return read_bounded(reading, value_size, reading->slot);
+    uint64_t bytes;
+    if (!read_bounded(reading, value_size, &bytes))
+        return false;
+    *(uint64_t *)reading->slot = bytes;
+    return true;
 }
 
 static bool read_number(const struct reading *reading) {
@@ -107,9 +117,7 @@ static const struct config_word *find_word(const struct reading *reading, const 
         }
         nearest_try(&nearest, word->name);
     }
-    refuse(reading);
-    if (nearest.name)
-        error_advice(reading->error, "did you mean %s?", nearest.name);
+    refuse_near(reading, nearest.name);
     return NULL;
 }
 
