@@ -29,7 +29,7 @@ static void gzip_flush(struct output *output, bool last) {
     stream->avail_in = (uint32_t)(output->at - output->window);
     stream->end_of_stream = last;
     do {
-        struct block *block = chunk->last && chunk->last->length < BLOCK_SIZE ? chunk->last : output_block(output);
+        struct block *block = output_block(output);
         stream->next_out = (uint8_t *)block->data + block->length;
         stream->avail_out = (uint32_t)(BLOCK_SIZE - block->length);
         int result = isal_deflate(stream);

@@ -2,7 +2,7 @@
 /* The window's turn-over, and the two outputs that compress nothing. */
 #include "output.h"
 
-struct block *output_block(struct output *output) {
+static struct block *new_block(struct output *output) {
     struct chunk *chunk = output->chunk;
     struct block *block = block_take(output->pool);
     if (chunk->last)
@@ -12,6 +12,23 @@ struct block *output_block(struct output *output) {
     chunk->last = block;
     chunk->block_count++;
     return block;
+}
+
+struct block *output_block(struct output *output) {
+    struct block *last = output->chunk->last;
+    return last && last->length < BLOCK_SIZE ? last : new_block(output);
+}
+
+void output_store(struct output *output, const char *bytes, size_t length) {
+    output->chunk->length += length;
+    while (length) {
+        struct block *block = output_block(output);
+        size_t room = BLOCK_SIZE - block->length, part = length < room ? length : room;
+        memcpy(block->data + block->length, bytes, part);
+        block->length += part;
+        bytes += part;
+        length -= part;
+    }
 }
 
 static void turn_over(struct output *output, bool last) {
@@ -47,7 +64,7 @@ static void none_flush(struct output *output, bool last) {
     }
     if (last)
         return;
-    struct block *block = output_block(output);
+    struct block *block = new_block(output);
     output->window = output->at = block->data;
     output->end = block->data + BLOCK_SIZE;
 }

@@ -28,8 +28,11 @@ struct output {
     struct chunk_workspace *workspace;
 };
 
-/* Adds an empty block to the chunk. */
+/* The chunk's last block if it has room, else one more. */
 struct block *output_block(struct output *output);
+
+/* Finished bytes, into the chunk's blocks. */
+void output_store(struct output *output, const char *bytes, size_t length);
 
 /* Take the bytes from `window` to `at`; the window is free again. */
 void output_flush(struct output *output);
