@@ -284,5 +284,7 @@ void http_failure(struct error *error, const struct http_call *call, CURLcode re
     }
     error_set(error, code, "%s: %s (after %s)", call->origin, words, span.data);
     if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE)
-        error_advice(error, "its certificate must be signed by an authority of the system's store or of CaBundle=");
+        error_advice(
+            error,
+            "the certificate must be signed by an authority that this host trusts, for this host name; see CaBundle=");
 }
