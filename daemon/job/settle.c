@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  *     CREATE --success--> done
- *        |  412 exists, 404 no such upload
+ *        |  412 exists, 404 no such upload; or a success that names no ETag (Ceph's Complete)
  *        v
  *     ASK (HEAD) --x-amz-meta-run is ours--> done;  another's, or nothing there--> the error of CREATE
  */
@@ -32,6 +32,10 @@ static void settle_end(struct settle *settle, const char *etag, const struct err
 
 static void on_asked(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct settle *settle = arg;
+    if (!settle->failure.code) { /* it stands; only its ETag was asked for */
+        settle_end(settle, error ? NULL : answer->etag, NULL);
+        return;
+    }
     if (error) {
         error_context(&settle->failure, "and asking what exists failed too (%s)", error->message);
         settle_end(settle, NULL, &settle->failure);
@@ -49,15 +53,16 @@ static void on_asked(void *arg, const struct s3_answer *answer, const struct err
 static void on_created(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct settle *settle = arg;
     settle->call = NULL;
-    if (!error) {
+    if (!error && answer->etag) {
         settle_end(settle, answer->etag, NULL);
         return;
     }
-    if (error->code != ERROR_EXISTS && error->code != ERROR_NOT_FOUND) {
+    if (error && error->code != ERROR_EXISTS && error->code != ERROR_NOT_FOUND) {
         settle_end(settle, NULL, error);
         return;
     }
-    settle->failure = error_copy(error);
+    if (error)
+        settle->failure = error_copy(error);
     settle->call = s3_head_object(settle->bucket, settle->key, on_asked, settle);
 }
 

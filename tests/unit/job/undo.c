@@ -228,6 +228,26 @@ static void a_completed_upload_whose_answer_was_lost_is_found(void **state) {
     forget(&settled);
 }
 
+static void an_etag_that_complete_did_not_name_is_asked_for(void **state) {
+    (void)state;
+    struct settled settled = {0};
+    struct s3_part part = {1, "p1", 7};
+    struct s3_complete complete = {.key = "k", .upload_id = "u", .parts = &part, .part_count = 1, .size = 9};
+    for (int answered = 0; answered < 2; answered++) {
+        settle_complete(&bucket, &complete, "r1", on_settled, &settled);
+        fake_answer(200, "", "<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>");
+        assert_asked("HEAD b /k");
+        if (answered)
+            fake_answer(200, "content-length: 9\netag: \"e-1\"\nx-amz-meta-run: r1\n", "");
+        else
+            fake_error(ERROR_DENIED, 403, "403 Forbidden"); /* it stands all the same */
+        assert_null(settled.error);
+        if (answered)
+            assert_string_equal(settled.etag, "e-1");
+        forget(&settled);
+    }
+}
+
 static void other_failures_are_told_as_they_are(void **state) {
     (void)state;
     struct settled settled = {0};
@@ -267,6 +287,7 @@ int main(void) {
         STORY(a_412_on_our_own_object_is_a_success),
         STORY(a_412_on_anothers_object_is_a_failure),
         STORY(a_completed_upload_whose_answer_was_lost_is_found),
+        STORY(an_etag_that_complete_did_not_name_is_asked_for),
         STORY(other_failures_are_told_as_they_are),
         STORY(a_cancelled_settle_never_tells),
     };

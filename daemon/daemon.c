@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's life.
+ *
+ *     start: configuration (blocking: nobody waits yet), workshop, reporter, alarms, jobs, control socket, READY
+ *     serve: the loop; SIGHUP reloads (reload.c), the socket asks (methods.c), alarms ring (job/jobs_run.c)
+ *     stop:  SIGTERM: no new run, running ones are ended within StopTimeout=; a second SIGTERM: at once
+ *     end:   everything is freed in the reverse order; the loop turns until the last handle has closed
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <syslog.h>
+
+#include "base/memory.h"
+#include "daemon_private.h"
+
+static const char *environment(const char *name) {
+    return getenv(name);
+}
+
+void daemon_tell_status(const struct daemon *daemon) {
+    const struct config *config = jobs_config(daemon->jobs);
+    unsigned running = jobs_running(daemon->jobs);
+    notify_status("%zu jobs, %u running%s", config->job_count, running,
+                  daemon->reload.problems.count ? "; the configuration on disk is wrong and not in use" : "");
+}
+
+/* ------------------------------------------------------------ stopping */
+
+static void close_handle(uv_handle_t *handle) {
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Every run is over. What is freed here may still close handles; the loop turns on until they have. */
+static void on_jobs_stopped(void *arg) {
+    struct daemon *daemon = arg;
+    if (daemon->control)
+        control_server_free(take_pointer(daemon->control));
+    jobs_free(take_pointer(daemon->jobs));
+    if (daemon->alarms)
+        alarm_queue_free(take_pointer(daemon->alarms));
+    watchdog_free(take_pointer(daemon->watchdog));
+    close_handle((uv_handle_t *)&daemon->hangup);
+    close_handle((uv_handle_t *)&daemon->terminate);
+    close_handle((uv_handle_t *)&daemon->interrupt);
+    close_handle((uv_handle_t *)&daemon->asked);
+}
+
+void daemon_ask_to_stop(struct daemon *daemon) {
+    uv_async_send(&daemon->asked);
+}
+
+static void stop(struct daemon *daemon, int signal_number) {
+    if (!daemon->stopping) {
+        notify_stopping();
+        _cleanup_free_ char *message =
+            x_printf("signal %d; %u runs to end within StopTimeout=", signal_number, jobs_running(daemon->jobs));
+        report(daemon->shared.reporter, EVENT(EVENT_STOPPING, .message = message));
+    }
+    daemon->stopping = true;
+    if (daemon->jobs)
+        jobs_stop(daemon->jobs, jobs_config(daemon->jobs)->stop_timeout, on_jobs_stopped, daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int signal_number) {
+    struct daemon *daemon = handle->data;
+    if (signal_number != SIGHUP)
+        stop(daemon, signal_number);
+    else if (!daemon->stopping)
+        daemon_reload(daemon, NULL);
+}
+
+/* ------------------------------------------------------------ starting */
+
+/* `prefix`: "<3>" where systemd reads it as a level. */
+static void print_problems(const struct config_problems *problems, const char *prefix) {
+    for (size_t i = 0; i < problems->count; i++) {
+        _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+        config_problem_format(&problems->items[i], &line);
+        fprintf(stderr, "%s%s\n", prefix, line.data);
+    }
+}
+
+static void watch_signal(struct daemon *daemon, uv_signal_t *handle, int signal_number) {
+    handle->data = daemon;
+    uv_signal_init(&daemon->loop, handle);
+    uv_signal_start(handle, on_signal, signal_number);
+}
+
+/* The socket's path; makes the folder where systemd has not. NULL with an error. The caller frees. */
+static char *socket_path(const struct daemon_options *options, const struct config *config, struct error *error) {
+    if (options->socket)
+        return x_strdup(options->socket);
+    if (mkdir(config->runtime_directory, 0755) < 0 && errno != EEXIST) {
+        error_set_errno(error, errno, "making RuntimeDirectory= %s", config->runtime_directory);
+        return NULL;
+    }
+    return x_printf("%s/control.sock", config->runtime_directory);
+}
+
+static bool open_control(struct daemon *daemon, const char *path, struct error *error) {
+    struct control_options options = {.loop = &daemon->loop,
+                                      .path = path,
+                                      .interfaces = control_interfaces,
+                                      .methods = daemon_methods,
+                                      .method_count = daemon_method_count,
+                                      .arg = daemon,
+                                      .version = VERSION};
+    daemon->control = control_server_new(&options, error);
+    return daemon->control;
+}
+
+static void on_asked(uv_async_t *handle) {
+    stop(handle->data, SIGTERM);
+}
+
+/* A person who runs --local reads a progress bar, not a log: only what is wrong. */
+static int log_level(const struct daemon *daemon, const struct config *config) {
+    bool quieter = daemon->local && config->log_level == LOG_INFO;
+    return quieter ? LOG_WARNING : config->log_level;
+}
+
+static bool open_all(struct daemon *daemon, const struct daemon_options *options, struct config *config,
+                     struct error *error) {
+    _cleanup_free_ char *path = socket_path(options, config, error);
+    daemon->templates = path ? mail_templates_load(NULL, error) : NULL;
+    if (!daemon->templates)
+        return false;
+    daemon->shared =
+        (struct engine_shared){.loop = &daemon->loop,
+                               .workshop = workshop_new(config->buffer_memory),
+                               .reporter = reporter_new(log_level(daemon, config), reporter_stderr_is_journal()),
+                               .templates = daemon->templates};
+    daemon->alarms = alarm_queue_new(&daemon->loop, error);
+    if (!daemon->alarms)
+        return false;
+    daemon->jobs = jobs_new(&daemon->shared, daemon->local ? NULL : daemon->alarms, config, error);
+    return daemon->jobs && open_control(daemon, path, error);
+}
+
+/* After the loop has ended: what no handle needs any more. */
+static void close_all(struct daemon *daemon) {
+    workshop_free(daemon->shared.workshop);
+    if (daemon->shared.reporter) {
+        report(daemon->shared.reporter, EVENT(EVENT_STOPPED, .message = "dynamodb-backupd " VERSION " has stopped"));
+        reporter_free(daemon->shared.reporter);
+    }
+    mail_templates_free(daemon->templates);
+    config_problems_fini(&daemon->reload.problems);
+}
+
+static void serve(struct daemon *daemon, const struct daemon_options *options) {
+    _cleanup_free_ char *message = x_printf("dynamodb-backupd " VERSION " serves %zu jobs of %s",
+                                            jobs_config(daemon->jobs)->job_count, daemon->config_file);
+    daemon->watchdog = watchdog_new(&daemon->loop);
+    report(daemon->shared.reporter, EVENT(EVENT_READY, .message = message));
+    notify_ready(NULL);
+    daemon_tell_status(daemon);
+    if (options->ready)
+        options->ready(options->arg, daemon);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+}
+
+/* What on_jobs_stopped() closes, whatever came of the rest. */
+static void open_handles(struct daemon *daemon) {
+    watch_signal(daemon, &daemon->hangup, SIGHUP);
+    watch_signal(daemon, &daemon->terminate, SIGTERM);
+    watch_signal(daemon, &daemon->interrupt, SIGINT);
+    daemon->asked.data = daemon;
+    uv_async_init(&daemon->loop, &daemon->asked, on_asked);
+}
+
+static int start(struct daemon *daemon, const struct daemon_options *options, struct config *config) {
+    _cleanup_error_ struct error error = {0};
+    open_handles(daemon);
+    bool opened = open_all(daemon, options, config, &error);
+    if (opened) {
+        serve(daemon, options);
+    } else {
+        fprintf(stderr, "%scannot start: %s\n", daemon->local ? "" : "<3>", error.message);
+        on_jobs_stopped(daemon);
+        uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    }
+    close_all(daemon);
+    return opened ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Large buffers are the pool's own; what glibc keeps for its threads beside them should stay small and go back when freed. */
+static void tame_malloc(void) {
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    mallopt(M_TRIM_THRESHOLD, 512 << 10);
+}
+
+int daemon_run(const struct daemon_options *options) {
+    struct daemon daemon = {.config_file = options->config_file, .local = options->local, .started = clock_wall()};
+    struct config_problems problems = {0};
+    tame_malloc();
+    signal(SIGPIPE, SIG_IGN);
+    struct config *config = config_load(options->config_file, environment, &problems);
+    if (!config) {
+        print_problems(&problems, options->local ? "" : "<3>");
+        config_problems_fini(&problems);
+        return EXIT_FAILURE;
+    }
+    uv_loop_init(&daemon.loop);
+    int status = start(&daemon, options, config);
+    config_unref(config);
+    if (uv_loop_close(&daemon.loop) != 0) {
+        fputs("<3>a handle was left open at the end\n", stderr);
+        status = EXIT_FAILURE;
+    }
+    return status;
+}
