@@ -5,7 +5,10 @@
  * arrays. Whatever the types' grammar does not allow is corrupt.
  *
  * The slicer has seen every string end and every bracket close, and this reads on only behind a byte that it knows: so it
- * never passes the item's last '}', and needs no check of a length.
+ * never passes the item's last '}', and needs no check of a length. Behind any value at least four brackets close.
+ *
+ * All is inlined into one function and what it works on stays in registers: hence slow paths take the walk by value and give
+ * it back, for a pointer to it would force it into memory.
  */
 #include <stdlib.h>
 
@@ -15,9 +18,13 @@
 #include "scan16.h"
 
 #define MAX_LEVELS 64
+#define INLINE     static inline __attribute__((always_inline))
+#define SLOW       static __attribute__((noinline))
+#define LIKELY(x)  __builtin_expect(!!(x), 1)
 
 struct walk {
-    const char *at; /* the next byte of the item */
+    const char *at;  /* the next byte of the item */
+    char *out, *end; /* the output's free part: given back to it when it is full, and at the end */
     struct output *output;
     struct type_counts *counts;
     const char *safe;     /* up to here 16 bytes may be read */
@@ -26,132 +33,188 @@ struct walk {
     unsigned depth;
 };
 
-static bool fail(struct walk *walk, const char *expected) {
+INLINE bool fail(struct walk *walk, const char *expected) {
     walk->expected = expected;
     return false;
 }
 
-static inline void emit(struct walk *walk, char c) {
-    *walk->output->at++ = c;
+SLOW struct walk flushed(struct walk walk) {
+    walk.output->at = walk.out;
+    output_flush(walk.output);
+    walk.out = walk.output->at;
+    walk.end = walk.output->end;
+    return walk;
 }
 
-static inline char next(struct walk *walk) {
-    while (__builtin_expect(is_space(*walk->at), 0))
+/* OUTPUT_ROOM bytes behind `out`. */
+INLINE void room(struct walk *walk) {
+    if (!LIKELY(walk->end - walk->out >= OUTPUT_ROOM))
+        *walk = flushed(*walk);
+}
+
+INLINE void emit(struct walk *walk, char c) {
+    *walk->out++ = c;
+}
+
+INLINE char next(struct walk *walk) {
+    while (!LIKELY(!is_space(*walk->at)))
         walk->at++;
     return *walk->at;
 }
 
-static inline bool take(struct walk *walk, char c, const char *expected) {
-    if (__builtin_expect(next(walk) != c, 0))
+INLINE bool take(struct walk *walk, char c, const char *expected) {
+    if (!LIKELY(next(walk) == c))
         return fail(walk, expected);
     walk->at++;
     return true;
 }
 
-/* A backslash and what it escapes, copied as they are. */
-static bool copy_escape(struct walk *walk) {
-    const char *at = walk->at + 1;
-    size_t length = *at == 'u' ? 6 : 2;
-    if (!*at || !strchr("\"\\/bfnrtu", *at))
-        return fail(walk, "an escape that JSON knows");
-    for (size_t i = 2; i < length; i++) {
-        if (!walk->at[i] || !strchr("0123456789abcdefABCDEF", walk->at[i]))
-            return fail(walk, "four hex digits");
-    }
-    memcpy(walk->output->at, walk->at, length);
-    walk->output->at += length;
-    walk->at += length;
+/* Where seven bytes stand as they do in compact JSON. */
+INLINE bool take_compact(struct walk *walk, const char wanted[8]) {
+    static const char seven[8] = {-1, -1, -1, -1, -1, -1, -1, 0};
+    uint64_t found, expected, mask;
+    if (!LIKELY(walk->at <= walk->safe))
+        return false;
+    memcpy(&found, walk->at, 8);
+    memcpy(&expected, wanted, 8);
+    memcpy(&mask, seven, 8);
+    if ((found & mask) != expected)
+        return false;
+    walk->at += 7;
     return true;
 }
 
-/* From behind the opening quote to behind the closing one, which is copied too. */
-static inline bool copy_string(struct walk *walk) {
-    for (;;) {
-        output_room(walk->output);
-        if (__builtin_expect(walk->at <= walk->safe, 1)) {
-            unsigned plain = copy_plain16(walk->output->at, walk->at);
-            walk->output->at += plain;
-            walk->at += plain;
-            if (plain == 16)
-                continue;
+/* \u and its digits, copied as they are; or what is no escape. */
+SLOW struct walk unicode_copied(struct walk walk) {
+    if (walk.at[1] != 'u')
+        walk.expected = "an escape that JSON knows";
+    for (size_t i = 2; i < 6 && !walk.expected; i++) {
+        if (!walk.at[i] || !strchr("0123456789abcdefABCDEF", walk.at[i]))
+            walk.expected = "four hex digits";
+    }
+    for (size_t i = 0; i < 6 && !walk.expected; i++)
+        *walk.out++ = *walk.at++;
+    return walk;
+}
+
+/* A backslash and what it escapes. */
+INLINE bool copy_escape(struct walk *walk) {
+    static const bool escaped[256] = {['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
+                                      ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true};
+    if (LIKELY(escaped[(unsigned char)walk->at[1]])) {
+        memcpy(walk->out, walk->at, 2);
+        walk->out += 2;
+        walk->at += 2;
+        return true;
+    }
+    *walk = unicode_copied(*walk);
+    return !walk->expected;
+}
+
+/* Plain bytes of a string as long as there are many, then up to the first that is not. */
+INLINE void copy_plain(struct walk *walk) {
+    unsigned plain = 16;
+    while (walk->at <= walk->safe && plain == 16) {
+        room(walk);
+        plain = copy_plain16(walk->out, walk->at);
+        walk->out += plain;
+        walk->at += plain;
+        while (plain == 16 && walk->safe - walk->at >= 48 && walk->end - walk->out >= 64 &&
+               copy_plain64(walk->out, walk->at)) {
+            walk->out += 64;
+            walk->at += 64;
         }
+    }
+}
+
+/* From behind the opening quote to behind the closing one, which is copied too. */
+INLINE bool copy_string(struct walk *walk) {
+    for (;;) {
+        copy_plain(walk);
+        room(walk);
         unsigned char c = (unsigned char)*walk->at;
-        if (c == '"') {
+        if (LIKELY(c == '"')) {
             emit(walk, '"');
             walk->at++;
             return true;
         }
         if (c < ' ')
             return fail(walk, "no control character in a string");
-        if (c != '\\') {
+        if (c == '\\') {
+            if (!copy_escape(walk))
+                return false;
+        } else {
             emit(walk, (char)c);
             walk->at++;
-        } else if (!copy_escape(walk)) {
-            return false;
         }
     }
 }
 
-static inline bool string(struct walk *walk, const char *expected) {
+INLINE bool string(struct walk *walk, const char *expected) {
     if (!take(walk, '"', expected))
         return false;
-    output_room(walk->output);
+    room(walk);
     emit(walk, '"');
     return copy_string(walk);
 }
 
-static inline bool is_digit(char c) {
-    return c >= '0' && c <= '9';
+INLINE bool digits(struct walk *walk) {
+    const char *start = walk->at;
+    while ((unsigned char)(*walk->at - '0') < 10)
+        walk->at++;
+    return LIKELY(walk->at > start) || fail(walk, "a digit");
 }
 
-static inline bool digits(struct walk *walk) {
-    if (!is_digit(*walk->at))
-        return fail(walk, "a digit");
-    do {
-        output_room(walk->output);
-        emit(walk, *walk->at++);
-    } while (is_digit(*walk->at));
-    return true;
+SLOW struct walk bytes_copied(struct walk walk, const char *from) {
+    walk.output->at = walk.out;
+    output_put(walk.output, from, (size_t)(walk.at - from));
+    walk.out = walk.output->at;
+    walk.end = walk.output->end;
+    return walk;
 }
 
-/* A number in quotes, as JSON would write it without them. */
-static inline bool number(struct walk *walk) {
-    if (!take(walk, '"', "a number in quotes"))
-        return false;
-    output_room(walk->output);
-    if (*walk->at == '-')
-        emit(walk, *walk->at++);
+/* Behind the opening quote: a number as JSON would write it without quotes, verbatim, to behind the closing one. */
+INLINE bool copy_number(struct walk *walk) {
+    const char *start = walk->at;
+    walk->at += *walk->at == '-';
     if (*walk->at == '0')
-        emit(walk, *walk->at++);
+        walk->at++;
     else if (!digits(walk))
         return false;
-    if (*walk->at == '.') {
-        emit(walk, *walk->at++);
-        if (!digits(walk))
-            return false;
-    }
-    if (*walk->at == 'e' || *walk->at == 'E') {
-        output_room(walk->output);
-        emit(walk, *walk->at++);
-        if (*walk->at == '+' || *walk->at == '-')
-            emit(walk, *walk->at++);
+    if (*walk->at == '.' && (walk->at++, !digits(walk)))
+        return false;
+    if ((*walk->at | 0x20) == 'e') {
+        walk->at++;
+        walk->at += *walk->at == '+' || *walk->at == '-';
         if (!digits(walk))
             return false;
     }
     if (*walk->at != '"')
         return fail(walk, "the end of a number");
+    room(walk);
+    if (LIKELY(walk->at - start <= 16 && start <= walk->safe)) {
+        memcpy(walk->out, start, 16);
+        walk->out += walk->at - start;
+    } else {
+        *walk = bytes_copied(*walk, start);
+        room(walk);
+    }
     walk->at++;
     return true;
 }
 
-static bool set(struct walk *walk, bool (*element)(struct walk *walk)) {
+INLINE bool number(struct walk *walk) {
+    return take(walk, '"', "a number in quotes") && copy_number(walk);
+}
+
+INLINE bool set(struct walk *walk, bool numbers) {
     if (!take(walk, '[', "a set's '['"))
         return false;
     emit(walk, '[');
     if (next(walk) == ']')
         return fail(walk, "a set that is not empty");
-    while (element(walk)) {
-        output_room(walk->output);
+    while (numbers ? number(walk) : string(walk, "a string")) {
+        room(walk);
         char c = next(walk);
         if (c != ',' && c != ']')
             return fail(walk, "',' or ']'");
@@ -163,22 +226,30 @@ static bool set(struct walk *walk, bool (*element)(struct walk *walk)) {
     return false;
 }
 
-static bool text(struct walk *walk) {
-    return string(walk, "a string");
-}
-
-static bool literal(struct walk *walk, const char *word, const char *out) {
+/* true or false; four bytes may be read. */
+INLINE bool boolean(struct walk *walk, const char *expected) {
     next(walk);
-    for (size_t i = 0; word[i]; i++) {
-        if (walk->at[i] != word[i])
-            return fail(walk, word);
-    }
-    walk->at += strlen(word);
-    output_put(walk->output, out, strlen(out));
+    bool yes = !memcmp(walk->at, "true", 4);
+    if (!yes && (memcmp(walk->at, "fals", 4) != 0 || walk->at[4] != 'e'))
+        return fail(walk, expected);
+    memcpy(walk->out, yes ? "true" : "fals", 4);
+    memcpy(walk->out + 4, "e", 1);
+    walk->out += yes ? 4 : 5;
+    walk->at += yes ? 4 : 5;
     return true;
 }
 
-static inline bool open_container(struct walk *walk, bool map) {
+INLINE bool null(struct walk *walk) {
+    next(walk);
+    if (memcmp(walk->at, "true", 4) != 0)
+        return fail(walk, "true");
+    memcpy(walk->out, "null", 4);
+    walk->out += 4;
+    walk->at += 4;
+    return true;
+}
+
+INLINE bool open_container(struct walk *walk, bool map) {
     if (!take(walk, map ? '{' : '[', map ? "a map's '{'" : "a list's '['"))
         return false;
     if (walk->depth == MAX_LEVELS)
@@ -189,19 +260,24 @@ static inline bool open_container(struct walk *walk, bool map) {
     return true;
 }
 
+INLINE void close_container(struct walk *walk) {
+    emit(walk, *walk->at++);
+    walk->maps >>= 1;
+    walk->depth--;
+}
+
 enum value_kind { VALUE_WRONG, VALUE_WHOLE, VALUE_OPENED };
 
-static inline enum value_kind whole(bool read) {
+INLINE enum value_kind whole(bool read) {
     return read ? VALUE_WHOLE : VALUE_WRONG;
 }
 
-static inline enum value_kind opened(bool read) {
+INLINE enum value_kind opened(bool read) {
     return read ? VALUE_OPENED : VALUE_WRONG;
 }
 
-/* Behind the type's name and colon. */
-static enum value_kind one_letter(struct walk *walk, char type) {
-    switch (type) {
+INLINE enum value_kind one_letter(struct walk *walk, const char *type) {
+    switch (*type) {
     case 'S':
         return whole(string(walk, "a string"));
     case 'N':
@@ -210,34 +286,31 @@ static enum value_kind one_letter(struct walk *walk, char type) {
         walk->counts->b++;
         return whole(string(walk, "a base64 string"));
     case 'M':
-        return opened(open_container(walk, true));
     case 'L':
-        return opened(open_container(walk, false));
+        return opened(open_container(walk, *type == 'M'));
     default:
+        walk->at = type;
         return whole(fail(walk, "a type of DynamoDB's"));
     }
 }
 
-static enum value_kind long_type(struct walk *walk, const char *type, size_t length) {
-    if (length == 2 && type[1] == 'S') {
-        walk->counts->ss += type[0] == 'S';
-        walk->counts->ns += type[0] == 'N';
-        walk->counts->bs += type[0] == 'B';
-        if (type[0] == 'S' || type[0] == 'B')
-            return whole(set(walk, text));
-        if (type[0] == 'N')
-            return whole(set(walk, number));
+INLINE enum value_kind long_type(struct walk *walk, const char *type, size_t length) {
+    if (length == 2 && type[1] == 'S' && (*type == 'S' || *type == 'N' || *type == 'B')) {
+        walk->counts->ss += *type == 'S';
+        walk->counts->ns += *type == 'N';
+        walk->counts->bs += *type == 'B';
+        return whole(set(walk, *type == 'N'));
     }
-    if (length == 4 && !memcmp(type, "NULL", 4))
-        return whole(literal(walk, "true", "null"));
     if (length == 4 && !memcmp(type, "BOOL", 4))
-        return next(walk) == 't' ? whole(literal(walk, "true", "true")) : whole(literal(walk, "false", "false"));
+        return whole(boolean(walk, "true or false"));
+    if (length == 4 && !memcmp(type, "NULL", 4))
+        return whole(null(walk));
     walk->at = type;
     return whole(fail(walk, "a type of DynamoDB's"));
 }
 
 /* {"TYPE": and the value, or the opening of a map or list. */
-static inline enum value_kind value(struct walk *walk) {
+INLINE enum value_kind value(struct walk *walk) {
     if (!take(walk, '{', "a typed value's '{'") || !take(walk, '"', "a type's name"))
         return VALUE_WRONG;
     const char *type = walk->at;
@@ -246,80 +319,90 @@ static inline enum value_kind value(struct walk *walk) {
     size_t length = (size_t)(walk->at - type);
     if (!take(walk, '"', "the end of a type's name") || !take(walk, ':', "':'"))
         return VALUE_WRONG;
-    output_room(walk->output);
-    return length == 1 ? one_letter(walk, *type) : long_type(walk, type, length);
+    room(walk);
+    return length == 1 ? one_letter(walk, type) : long_type(walk, type, length);
 }
 
-static inline bool name(struct walk *walk) {
-    if (!string(walk, "an attribute's name") || !take(walk, ':', "':'"))
-        return false;
-    output_room(walk->output);
+/* Behind an attribute's name: the value. Texts and numbers are most of all items. */
+INLINE enum value_kind named_value(struct walk *walk) {
+    room(walk);
     emit(walk, ':');
-    return true;
+    if (take_compact(walk, ":{\"S\":\"")) {
+        emit(walk, '"');
+        return whole(copy_string(walk));
+    }
+    if (take_compact(walk, ":{\"N\":\""))
+        return whole(copy_number(walk));
+    return take(walk, ':', "':'") ? value(walk) : VALUE_WRONG;
 }
 
-/* Behind a value's own bytes: its wrapper ends, and with it what else ends here. True: a further value follows, or
- * nothing is open any more. */
-static inline bool after_value(struct walk *walk) {
+/* The next value of the innermost container, with its name in a map. */
+INLINE enum value_kind next_value(struct walk *walk) {
+    if (!(walk->maps & 1))
+        return value(walk);
+    return string(walk, "an attribute's name") ? named_value(walk) : VALUE_WRONG;
+}
+
+/* Behind a value's own bytes: its wrapper ends, and with it what else ends here, until a ',' or nothing is open. */
+INLINE bool after_value(struct walk *walk) {
     while (walk->depth) {
         if (!take(walk, '}', "the '}' of a typed value"))
             return false;
         bool map = walk->maps & 1;
         char c = next(walk);
-        output_room(walk->output);
+        room(walk);
         if (c == ',') {
             walk->at++;
             emit(walk, ',');
-            return !map || name(walk);
+            return true;
         }
         if (c != (map ? '}' : ']'))
             return fail(walk, map ? "',' or '}'" : "',' or ']'");
-        walk->at++;
-        emit(walk, c);
-        walk->maps >>= 1;
-        walk->depth--;
+        close_container(walk);
     }
     return true;
 }
 
-/* Behind '{' or '[': an empty one ends at once, else the first name is read. */
-static inline bool after_open(struct walk *walk) {
-    bool map = walk->maps & 1;
-    if (next(walk) != (map ? '}' : ']'))
-        return !map || name(walk);
-    emit(walk, *walk->at++);
-    walk->maps >>= 1;
-    walk->depth--;
+/* Behind '{' or '[': an empty one ends at once. */
+INLINE bool after_open(struct walk *walk) {
+    room(walk);
+    if (next(walk) != (walk->maps & 1 ? '}' : ']'))
+        return true;
+    close_container(walk);
     return after_value(walk);
 }
 
-static bool item(struct walk *walk) {
-    if (!open_container(walk, true) || !name(walk))
+INLINE bool item(struct walk *walk) {
+    room(walk);
+    if (!open_container(walk, true))
         return false;
     while (walk->depth) {
-        enum value_kind kind = value(walk);
+        enum value_kind kind = next_value(walk);
         if (kind == VALUE_WRONG || !(kind == VALUE_OPENED ? after_open(walk) : after_value(walk)))
             return false;
     }
     return true;
 }
 
-bool encode_json_item(struct output *output, const struct chunk_encode *encode, size_t number_,
+bool encode_json_item(struct output *output, const struct chunk_encode *encode, size_t which,
                       struct type_counts *counts, struct error *error) {
     struct type_counts unwanted = {0};
     const struct page_index *index = encode->index;
     struct walk walk = {
-        .at = encode->page + index->items[number_].offset,
+        .at = encode->page + index->items[which].offset,
+        .out = output->at,
+        .end = output->end,
         .output = output,
         .counts = counts ? counts : &unwanted,
-        .safe = index->length < 16 ? NULL : encode->page + index->length - 16,
+        .safe = index->length < 16 ? encode->page - 1 : encode->page + index->length - 16,
     };
-    output_room(output);
-    if (item(&walk))
-        return true;
-    error_set(error, ERROR_CORRUPT, "item %zu of %zu in a page is not DynamoDB's typed JSON: expected %s at byte %zu",
-              number_ + 1, index->count, walk.expected, (size_t)(walk.at - encode->page));
-    return false;
+    bool read = item(&walk);
+    output->at = walk.out;
+    if (!read)
+        error_set(error, ERROR_CORRUPT,
+                  "item %zu of %zu in a page is not DynamoDB's typed JSON: expected %s at byte %zu", which + 1,
+                  index->count, walk.expected, (size_t)(walk.at - encode->page));
+    return read;
 }
 
 bool encode_json(struct output *output, const struct chunk_encode *encode, struct type_counts *counts,

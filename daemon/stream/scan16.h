@@ -10,28 +10,49 @@
 #if defined __x86_64__
 #include <emmintrin.h>
 
-/* Copies 16 bytes. Returns how many of them, from the first, are plain in a string: no quote, backslash or control. */
-static inline unsigned copy_plain16(char *to, const char *from) {
+/* Copies 16 bytes. Gives those that are not plain in a string: quotes, backslashes, controls. */
+static inline __m128i copy16(char *to, const char *from) {
     __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)from);
     _mm_storeu_si128((__m128i *)(void *)to, bytes);
     __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
     __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
     __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-    int mask = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
-    return (unsigned)__builtin_ctz((unsigned)mask | 0x10000);
+    return _mm_or_si128(_mm_or_si128(quote, backslash), control);
+}
+
+/* Copies 16 bytes. Returns how many of them, from the first, are plain. */
+static inline unsigned copy_plain16(char *to, const char *from) {
+    return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(copy16(to, from)) | 0x10000);
+}
+
+/* Copies 64 bytes. Are all plain? */
+static inline bool copy_plain64(char *to, const char *from) {
+    __m128i low = _mm_or_si128(copy16(to, from), copy16(to + 16, from + 16));
+    __m128i high = _mm_or_si128(copy16(to + 32, from + 32), copy16(to + 48, from + 48));
+    return !_mm_movemask_epi8(_mm_or_si128(low, high));
 }
 
 #elif defined __aarch64__
 #include <arm_neon.h>
 
-static inline unsigned copy_plain16(char *to, const char *from) {
+static inline uint8x16_t copy16(char *to, const char *from) {
     uint8x16_t bytes = vld1q_u8((const uint8_t *)from);
     vst1q_u8((uint8_t *)to, bytes);
     uint8x16_t special = vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('"')), vceqq_u8(bytes, vdupq_n_u8('\\')));
-    special = vorrq_u8(special, vcltq_u8(bytes, vdupq_n_u8(0x20)));
+    return vorrq_u8(special, vcltq_u8(bytes, vdupq_n_u8(0x20)));
+}
+
+static inline unsigned copy_plain16(char *to, const char *from) {
     /* Four bits a byte: NEON's short way to a mask. */
-    uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(special), 4)), 0);
+    uint16x8_t special = vreinterpretq_u16_u8(copy16(to, from));
+    uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(special, 4)), 0);
     return mask ? (unsigned)__builtin_ctzll(mask) / 4 : 16;
+}
+
+static inline bool copy_plain64(char *to, const char *from) {
+    uint8x16_t low = vorrq_u8(copy16(to, from), copy16(to + 16, from + 16));
+    uint8x16_t high = vorrq_u8(copy16(to + 32, from + 32), copy16(to + 48, from + 48));
+    return !vmaxvq_u8(vorrq_u8(low, high));
 }
 
 #else
@@ -41,6 +62,13 @@ static inline unsigned copy_plain16(char *to, const char *from) {
     memcpy(to, from, 16);
     while (plain < 16 && from[plain] != '"' && from[plain] != '\\' && (unsigned char)from[plain] >= ' ')
         plain++;
+    return plain;
+}
+
+static inline bool copy_plain64(char *to, const char *from) {
+    bool plain = true;
+    for (unsigned at = 0; at < 64; at += 16)
+        plain &= copy_plain16(to + at, from + at) == 16;
     return plain;
 }
 
