@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "config/config.h"
 #include "config/lists.h"
-#include "config/nearest.h"
 #include "config/value.h"
 
 struct reading {

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "config/lines.h"
-#include "config/nearest.h"
 #include "config/problems.h"
 
 struct reader {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "jobs_private.h"
 
 static int by_name(const void *key, const void *item) {

@@ -182,6 +182,18 @@ static void a_file_over_the_limit_is_told(void **state) {
     config_problems_fini(&problems);
 }
 
+/* What meson installs as an example must never teach a mistake. */
+static void the_examples_are_good(void **state) {
+    (void)state;
+    struct config_problems problems = {0};
+    struct config *config = config_load(CONF "/examples/dynamodb-backupd.conf", parsing_getenv, &problems);
+    if (!config)
+        fail_msg("%s: %s", problems.items[0].key, problems.items[0].text);
+    assert_int_equal(config->job_count, 1);
+    assert_string_equal(config->jobs[0]->name, "studentData");
+    config_unref(config);
+}
+
 int main(void) {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -193,6 +205,7 @@ int main(void) {
         WITH_FOLDER(what_is_no_regular_file_is_told),
         WITH_FOLDER(a_folder_that_is_none_is_told),
         WITH_FOLDER(a_file_over_the_limit_is_told),
+        cmocka_unit_test(the_examples_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

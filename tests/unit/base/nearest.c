@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 static void a_slip_is_one_step(void **state) {
     (void)state;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of settings as somebody might write them at 3 a.m.: a main file, a NUL, and a job's. What is taken is whole. */
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/encoding.h"
+#include "config/check.h"
+#include "config/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static const char *no_environment(const char *name) {
+    (void)name;
+    return NULL;
+}
+
+static void check_job(const struct config *config, const struct job_config *job) {
+    size_t prefix = strlen(job->prefix);
+    assert(config_job(config, job->name) == job);
+    assert(job->table && job->bucket && job->zone && job->formats && job->mail_on);
+    assert(!prefix || (job->prefix[prefix - 1] == '/' && job->prefix[0] != '/'));
+    assert(config_job_memory(job) <= config->buffer_memory);
+    assert(!job->mail_from == !job->mail_to[0]);
+    for (size_t i = 0; i < job->schedule_count; i++)
+        assert(schedule_text(job->schedules[i]));
+}
+
+static void check_problem(const struct config_problem *problem) {
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    config_problem_format(problem, &out);
+    assert(!memchr(out.data, '\n', out.length));
+    buffer_fini(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    const char *text = (const char *)bytes;
+    const char *cut = length ? memchr(text, '\0', length) : NULL;
+    size_t first = cut ? (size_t)(cut - text) : length;
+    const struct config_text main_file = {"main.conf", length ? text : "", first};
+    const struct config_text job = {"jobs.d/job.conf", cut ? cut + 1 : "", cut ? length - first - 1 : 0};
+    struct config_problems problems = {0};
+    struct config *config = config_parse(&main_file, &job, cut ? 1 : 0, no_environment, &problems);
+    assert(!config == (problems.count != 0));
+    for (size_t i = 0; i < problems.count; i++)
+        check_problem(&problems.items[i]);
+    for (size_t i = 0; config && i < config->job_count; i++)
+        check_job(config, config->jobs[i]);
+    config_problems_fini(&problems);
+    config_unref(config);
+    return 0;
+}
