@@ -104,21 +104,28 @@ static bool read_boolean(const struct reading *reading) {
     return value_boolean(reading->value, reading->slot) || refuse(reading);
 }
 
+static void refuse_unknown_word(const struct reading *reading, const char *wanted) {
+    struct nearest nearest = NEAREST_TO(wanted);
+    for (const struct config_word *word = reading->key->words; word->name; word++)
+        nearest_try(&nearest, word->name);
+    (void)refuse_near(reading, nearest.name);
+}
+
 /* The word of `length` bytes at `text`; NULL with the error set. */
 static const struct config_word *find_word(const struct reading *reading, const char *text, size_t length) {
     _cleanup_free_ char *wanted = x_strndup(text, length);
-    struct nearest nearest = NEAREST_TO(wanted);
-    for (const struct config_word *word = reading->key->words; word->name; word++) {
-        if (strcmp(word->name, wanted) == 0) {
-            if (!word->later)
-                return word;
-            error_set(reading->error, ERROR_INVALID, "%s is not supported yet", word->name);
-            return NULL;
-        }
-        nearest_try(&nearest, word->name);
+    const struct config_word *word = reading->key->words;
+    while (word->name && strcmp(word->name, wanted) != 0)
+        word++;
+    if (!word->name) {
+        refuse_unknown_word(reading, wanted);
+        return NULL;
     }
-    refuse_near(reading, nearest.name);
-    return NULL;
+    if (word->later) {
+        error_set(reading->error, ERROR_INVALID, "%s is not supported yet", word->name);
+        return NULL;
+    }
+    return word;
 }
 
 static bool read_choice(const struct reading *reading) {
