@@ -202,6 +202,15 @@ static void begin_record(struct backup *backup, const struct table_description *
                                  .outputs = record->output_count};
 }
 
+/* What the credentials' source has to tell: a Duration= that AWS cut to an hour. */
+static void say_notice(const struct backup *backup, const struct aws_session *session) {
+    const char *notice = credential_provider_notice(aws_session_provider(session));
+    if (!notice)
+        return;
+    struct event event = run_event(backup, EVENT_RUN_WARNING, notice);
+    report(backup->engine->shared.reporter, &event);
+}
+
 static void on_described(void *arg, const struct table_description *table, const struct error *error) {
     struct backup *backup = arg;
     backup->describe = NULL;
@@ -210,6 +219,7 @@ static void on_described(void *arg, const struct table_description *table, const
         return;
     }
     begin_record(backup, table);
+    say_notice(backup, backup->table_session);
     enter(backup, OPEN);
 }
 

@@ -58,6 +58,7 @@ struct job {
     size_t reserved;          /* of the memory that is planned for runs */
     struct run_result last;
     bool has_last;
+    uint64_t good_items; /* of the last run that succeeded */
     enum mail_state mail;
     char *mail_error;
     LIST_HEAD(, job_mail) mails;

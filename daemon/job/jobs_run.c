@@ -150,6 +150,8 @@ static void say_end(struct job *job, const struct run_result *result) {
         event->bytes = (int64_t)result->stored_bytes;
     }
     report(job->jobs->shared.reporter, event);
+    if (result->warning)
+        job_say(job, EVENT_RUN_WARNING, NULL, "%s", result->warning);
     if (result->undo_error.code)
         job_say(job, EVENT_UNDO_FAILED, &result->undo_error,
                 "not all of the run could be removed; what is left is no backup, below %s", result->uri);
@@ -187,9 +189,22 @@ void job_drop_run(struct job *job) {
     end_run(job);
 }
 
+/* WarnItemsDrop=: a table that has lost many of its items since the last good backup is worth a look. */
+static void compare_items(struct job *job, struct run_result *result) {
+    uint64_t least = job->good_items / 100 * (uint64_t)(100 - job->started.settings->warn_items_drop);
+    if (result->outcome != RUN_SUCCEEDED)
+        return;
+    if (result->items < least)
+        result->warning =
+            x_printf("%" PRIu64 " items, after %" PRIu64 " in the backup before: is the table as it should be?",
+                     result->items, job->good_items);
+    job->good_items = result->items;
+}
+
 static void on_over(void *arg, struct run_result *result) {
     struct job *job = arg;
     struct jobs *jobs = job->jobs;
+    compare_items(job, result);
     run_result_fini(&job->last);
     job->last = *result;
     *result = (struct run_result){0}; /* taken */

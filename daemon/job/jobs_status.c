@@ -35,6 +35,7 @@ struct json_object *run_result_json(const struct run_result *result) {
     json_put_integer(object, "items", (int64_t)result->items);
     json_put_integer(object, "bytes", (int64_t)result->stored_bytes);
     json_put_string(object, "uri", result->uri);
+    json_put_string(object, "warning", result->warning);
     json_put_string(object, "error", result->error.message);
     json_put_string(object, "error_code", result->error.aws_code);
     json_put_string(object, "request_id", result->error.request_id);

@@ -2,9 +2,9 @@
 /*
  * The mail about a run.
  *
- *     SIGN (links; a failure's mail has none) -> SEND -> sent
- *       ^                  |                       |
- *       +---- WAIT 5 s, 10 s ... 1 h <-------------+   until a day is over: given up
+ *     LOAD (a job's own Template=, by a worker) -> SIGN (links; a failure's mail has none) -> SEND -> sent
+ *       ^        |                                  |                                           |
+ *       +---- WAIT 5 s, 10 s ... 1 h <--------------+-------------------------------------------+   a day: given up
  */
 #include "job/mailing.h"
 
@@ -19,6 +19,15 @@
 #define FIRST_WAIT (5 * SECOND_MS)
 #define MOST_WAIT  HOUR_MS
 
+/* Templates on their way from files; the mailing may go before they have come. */
+struct template_load {
+    uv_work_t work;
+    struct mailing *mailing; /* NULL: nobody waits any more */
+    char *folder;
+    struct mail_templates *templates;
+    struct error error;
+};
+
 struct mailing {
     struct engine *engine;
     struct config *config;
@@ -27,6 +36,8 @@ struct mailing {
     struct mailing_events events;
     struct credential_provider *provider;
     struct aws_session *session;
+    struct template_load *load;
+    struct mail_templates *templates; /* the job's own; NULL: the daemon's */
     struct links *links;
     struct ses_call *call;
     uv_timer_t timer;
@@ -49,6 +60,9 @@ static void on_closed(uv_handle_t *handle) {
 void mailing_free(struct mailing *mailing) {
     if (!mailing)
         return;
+    if (mailing->load)
+        mailing->load->mailing = NULL;
+    mail_templates_free(mailing->templates);
     links_cancel(mailing->links);
     if (mailing->call)
         ses_cancel(mailing->call);
@@ -140,7 +154,7 @@ static struct mail_facts facts_of(const struct mailing *mailing) {
                                .error = result->error.message,
                                .error_code = result->error.aws_code,
                                .request_id = result->error.request_id,
-                               .warning = result->undo_error.message};
+                               .warning = result->undo_error.message ? result->undo_error.message : result->warning};
 }
 
 static bool render(const struct mailing *mailing, const struct link_list *list, struct mail_text *mail,
@@ -160,7 +174,9 @@ static bool render(const struct mailing *mailing, const struct link_list *list, 
                           ? "The link ends before LinkExpires= because the credentials that signed it end then."
                           : NULL;
     facts.advice = facts.success ? NULL : "See: journalctl -u dynamodb-backupd, and dynamodb-backupctl status";
-    bool rendered = mail_render(mail, mailing->engine->shared.templates, &facts, error);
+    const struct mail_templates *templates =
+        mailing->templates ? mailing->templates : mailing->engine->shared.templates;
+    bool rendered = mail_render(mail, templates, &facts, error);
     free_links(links, facts.link_count);
     return rendered;
 }
@@ -198,7 +214,7 @@ static void on_links(void *arg, const struct link_list *links, const struct erro
     send_mail(mailing, links);
 }
 
-static void try_now(struct mailing *mailing) {
+static void sign_and_send(struct mailing *mailing) {
     if (!mailing->result.key_count) {
         send_mail(mailing, NULL);
         return;
@@ -210,6 +226,43 @@ static void try_now(struct mailing *mailing) {
                                     .key_count = mailing->result.key_count,
                                     .expires = mailing->job->link_expires};
     mailing->links = links_start(&request, on_links, mailing);
+}
+
+/* ------------------------------------------------------------ LOAD */
+
+/* On a worker thread. */
+static void load_templates(uv_work_t *work) {
+    struct template_load *load = container_of(work, struct template_load, work);
+    load->templates = mail_templates_load(load->folder, &load->error);
+}
+
+static void on_loaded(uv_work_t *work, int status) {
+    struct template_load *load = container_of(work, struct template_load, work);
+    struct mailing *mailing = load->mailing;
+    (void)status;
+    if (mailing) {
+        mailing->load = NULL;
+        mailing->templates = take_pointer(load->templates);
+        if (mailing->templates)
+            sign_and_send(mailing);
+        else
+            try_later(mailing, &load->error);
+    }
+    mail_templates_free(load->templates);
+    error_clear(&load->error);
+    free(load->folder);
+    free(load);
+}
+
+static void try_now(struct mailing *mailing) {
+    if (!mailing->job->mail_template || mailing->templates) {
+        sign_and_send(mailing);
+        return;
+    }
+    mailing->load = x_calloc(1, sizeof *mailing->load);
+    mailing->load->mailing = mailing;
+    mailing->load->folder = x_strdup(mailing->job->mail_template);
+    uv_queue_work(mailing->engine->shared.loop, &mailing->load->work, load_templates, on_loaded);
 }
 
 /* SES's region: the mail's own, the job's, the one that the run had found. */

@@ -14,6 +14,7 @@ void run_result_fini(struct run_result *result) {
     free(result->table_arn);
     free(result->region);
     free(result->uri);
+    free(result->warning);
     error_clear(&result->error);
     error_clear(&result->undo_error);
     *result = (struct run_result){0};
@@ -25,6 +26,7 @@ struct run_result run_result_copy(const struct run_result *result) {
     copy.table_arn = x_strdup(result->table_arn);
     copy.region = x_strdup(result->region);
     copy.uri = x_strdup(result->uri);
+    copy.warning = x_strdup(result->warning);
     copy.error = error_copy(&result->error);
     copy.undo_error = error_copy(&result->undo_error);
     copy.keys = x_calloc(result->key_count + 1, sizeof *copy.keys);

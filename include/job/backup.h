@@ -21,6 +21,7 @@ struct run_result {
     int64_t started, ended;                 /* ms since 1970 */
     uint64_t items, stored_bytes, raw_bytes;
     struct error error;      /* of a failure */
+    char *warning;           /* of a success that a person should look at; NULL: none */
     struct error undo_error; /* what could not be taken back */
     char **keys;             /* of the objects that a mail links to: the plain ones, else the data files */
     uint64_t *sizes;
