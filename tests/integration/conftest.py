@@ -96,8 +96,9 @@ def cloud(whole_cloud):
 @pytest.fixture(scope='session')
 def rgw(backends, whole_cloud):
     """Ceph's own facts: url (past the proxy), keys, role_arn, bucket; the bucket made."""
-    ceph = backends['ceph'].start()
+    ceph = backends['ceph']
     try:
+        ceph.start()
         client('s3', ceph.url, ceph.facts).create_bucket(Bucket=ceph.facts['bucket'])
         yield ceph.facts
     finally:

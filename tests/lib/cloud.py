@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -35,9 +36,14 @@ def cache():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections: it may be used much later."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(('127.0.0.1', random.randrange(20000, 32000)))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
 
 
 def wait_for(check, what, seconds=60):
@@ -114,7 +120,7 @@ class Ceph:
 
     def start(self):
         done = subprocess.run([TESTS / 'lib/ceph-rgw', 'start', self.folder, str(self.port), str(self.monitor)],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
         if done.returncode:
             raise RuntimeError(f'Ceph RGW did not start: {done.stderr}')
         self.facts = json.loads(done.stdout)
