@@ -24,13 +24,12 @@ static size_t find_lenience(const char *text, size_t length) {
     bool in_string = false;
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
+        bool point_alone = c == '.' && (i + 1 == length || !is_digit(text[i + 1]));
         if (in_string && c == '\\')
             i++;
         else if (c == '"')
             in_string = !in_string;
-        else if (in_string ? (unsigned char)c < 0x20 : !is_structure(c))
-            return i;
-        else if (!in_string && c == '.' && (i + 1 == length || !is_digit(text[i + 1])))
+        else if (in_string ? (unsigned char)c < 0x20 : !is_structure(c) || point_alone)
             return i;
     }
     return length;
