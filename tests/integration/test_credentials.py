@@ -6,7 +6,7 @@ import pytest
 from backups import Backup
 from conftest import HOST, INSTANCE_ROLE, ROLE, role
 from items import assert_same_typed
-from servers.sts import role_of
+from servers.keys import role_of
 
 
 def signers(cloud, service, operation):

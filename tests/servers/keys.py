@@ -5,6 +5,7 @@ IMDS and STS add to it, sigv4.py asks it. Time goes through `now()`, so that a t
 """
 import dataclasses
 import datetime
+import re
 import secrets
 import string
 import threading
@@ -64,6 +65,12 @@ class Keys:
             for key in self._keys.values():
                 if key.temporary and access_key in (None, key.access_key):
                     key.expires = self.now() - 1
+
+
+def role_of(arn):
+    """The role's ARN behind an assumed-role session, or the ARN itself."""
+    match = re.fullmatch(r'(arn:aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/.*', arn)
+    return f'{match[1]}:iam::{match[2]}:role/{match[3]}' if match else arn
 
 
 def iso(seconds):

@@ -13,6 +13,7 @@ DAY_MS = 24 * 3600 * 1000
 
 class Logs(Service):
     name = 'logs'
+    judges = True
     PREFIX = 'Logs_20140328.'
 
     def __init__(self, cloud, config):

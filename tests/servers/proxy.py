@@ -25,11 +25,11 @@ class Proxy(Service):
     def __init__(self, cloud, config):
         super().__init__(cloud, config)
         self.behind = urlsplit(config['proxy'])
-        self.verify, self.learn = config.get('verify', True), config.get('learn', False)
+        self.judges, self.learn = config.get('verify', True), config.get('learn', False)
         self._local = threading.local()
 
     def answer(self, request):
-        if self.verify:
+        if self.judges:
             self.judge(request)
         response = self.forward(request)
         if self.learn and b'<SecretAccessKey>' in response.body:
@@ -183,6 +183,3 @@ class Rgw(Proxy):
 
     def fail(self, request, failure):
         return self._names.fail(request, failure)
-
-    def judge_if_signed(self, request):
-        pass

@@ -16,8 +16,8 @@ from email.utils import formatdate
 from urllib.parse import unquote
 
 from . import s3list
+from .keys import role_of
 from .s3store import Bucket, Object, Upload, b64crc
-from .sts import role_of
 from .web import Failure, Response, Service, xml_text
 
 KEPT = ('content-type', 'content-disposition', 'content-encoding', 'cache-control', 'x-amz-storage-class',
@@ -28,6 +28,7 @@ NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/'
 
 class S3(Service):
     name = 's3'
+    judges = True
     REFUSALS = {
         'missing': (403, 'AccessDenied'), 'malformed': (400, 'AuthorizationHeaderMalformed'),
         'unknown': (403, 'InvalidAccessKeyId'), 'token': (400, 'InvalidToken'), 'expired': (400, 'ExpiredToken'),

@@ -8,21 +8,16 @@ hour at most.
 import re
 from urllib.parse import parse_qsl
 
-from .keys import iso
+from .keys import iso, role_of
 from .web import Failure, Response, Service, xml_text
 
 NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/'
 SESSION_NAME = re.compile(r'[\w+=,.@-]{2,64}', re.ASCII)
 
 
-def role_of(arn):
-    """The role's ARN behind an assumed-role session, or the ARN itself."""
-    match = re.fullmatch(r'(arn:aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/.*', arn)
-    return f'{match[1]}:iam::{match[2]}:role/{match[3]}' if match else arn
-
-
 class Sts(Service):
     name = 'sts'
+    judges = True
     REFUSALS = {
         'missing': (403, 'MissingAuthenticationToken'), 'malformed': (403, 'IncompleteSignature'),
         'unknown': (403, 'InvalidClientTokenId'), 'token': (403, 'InvalidClientTokenId'),

@@ -90,8 +90,8 @@ def xml_text(value):
 
 class Service:
     """Base of all: subclasses give `name`, `operation`, `answer` and, where theirs differ, `fail` and REFUSALS."""
-    name = ''
-    signing_name = None
+    name = ''  # also the one in a signature's scope
+    judges = False  # signatures; a false one is refused even where a fault is due
     REFUSALS = {  # reason of sigv4.Refused -> status, code
         'missing': (400, 'MissingAuthenticationTokenException'), 'malformed': (400, 'IncompleteSignatureException'),
         'unknown': (400, 'UnrecognizedClientException'), 'token': (400, 'UnrecognizedClientException'),
@@ -132,7 +132,7 @@ class Service:
     def judge(self, request):
         """Verify the signature; fills request.key or raises Failure."""
         try:
-            request.key = sigv4.verify(request, self.cloud.keys, self.signing_name or self.name, self.region)
+            request.key = sigv4.verify(request, self.cloud.keys, self.name, self.region)
         except sigv4.Refused as refused:
             status, code = self.REFUSALS.get(refused.reason, self.REFUSALS[''])
             raise Failure(status, code, refused.message, **self.refusal_details(refused)) from refused
@@ -169,7 +169,8 @@ class Service:
         action = rule['action'] if rule else None
         try:
             if action == 'error':
-                self.judge_if_signed(request)
+                if self.judges:
+                    self.judge(request)
                 raise Failure(rule['status'], rule['code'], rule.get('message', 'injected by the test'),
                               **rule.get('details', {}))
             if action == 'raw':
@@ -185,10 +186,6 @@ class Service:
                 response.headers[name] = value
             return response
         return spoil(self, rule, request, response) if action else response
-
-    def judge_if_signed(self, request):
-        if self.signing_name or self.name in ('s3', 'sts', 'logs', 'dynamodb'):
-            self.judge(request)
 
 
 def spoil(service, rule, request, response):
