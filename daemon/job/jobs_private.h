@@ -87,7 +87,8 @@ void jobs_remove(struct jobs *jobs, struct job *job);
 
 /* jobs_run.c */
 void job_schedule(struct job *job); /* the next alarm, from now */
-void job_enqueue(struct job *job, const char *by);
+/* `kind`: EVENT_CONTROL where a person asked, else EVENT_RUN_PROGRESS. */
+void job_enqueue(struct job *job, enum event_kind kind, const char *by);
 void jobs_pump(struct jobs *jobs); /* starts what waits, as far as MaxConcurrentJobs and memory allow */
 void job_drop_mails(struct job *job);
 void job_drop_run(struct job *job); /* at once, as it is; nothing where none runs */

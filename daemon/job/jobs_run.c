@@ -36,7 +36,7 @@ static void on_due(void *arg, int64_t at) {
     (void)at;
     job->alarm = NULL;
     if (job->state == JOB_IDLE) {
-        job_enqueue(job, "the schedule");
+        job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule");
     } else if (job->settings->overlap == CONFIG_OVERLAP_QUEUE) {
         job->run_again = true;
     } else {
@@ -215,7 +215,7 @@ static void on_over(void *arg, struct run_result *result) {
     tell_watchers(job);
     if (job->run_again && !jobs->stopping && !job->removed) {
         job->run_again = false;
-        job_enqueue(job, "the schedule, after the run before it");
+        job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule, after the run before it");
     }
     if (job->removed && job->state == JOB_IDLE)
         jobs_remove(jobs, job);
@@ -260,12 +260,12 @@ void jobs_pump(struct jobs *jobs) {
     }
 }
 
-void job_enqueue(struct job *job, const char *by) {
+void job_enqueue(struct job *job, enum event_kind kind, const char *by) {
     random_bytes(job->identity, sizeof job->identity);
     hex_encode(job->run, job->identity, sizeof job->identity);
     job->state = JOB_WAITING;
     TAILQ_INSERT_TAIL(&job->jobs->waiting, job, waiting);
-    job_say(job, EVENT_RUN_PROGRESS, NULL, "asked for by %s", by);
+    job_say(job, kind, NULL, "a run was asked for by %s", by);
     jobs_pump(job->jobs);
 }
 
@@ -279,7 +279,7 @@ enum jobs_refusal jobs_run(struct jobs *jobs, const char *name, const char *by, 
         return JOBS_DISABLED;
     bool idle = job->state == JOB_IDLE;
     if (idle)
-        job_enqueue(job, by);
+        job_enqueue(job, EVENT_CONTROL, by);
     memcpy(run, job->run, sizeof job->run);
     return idle ? JOBS_OK : JOBS_RUNNING;
 }

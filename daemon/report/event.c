@@ -132,7 +132,7 @@ static void add_numbers(struct buffer *out, const struct event *event) {
         separator = " ";
     }
     if (event->duration_ms >= 0) {
-        buffer_add(out, *separator == ':' ? ": " : " in ");
+        buffer_add(out, *separator == ':' ? " after " : " in ");
         format_duration(out, event->duration_ms);
     }
 }

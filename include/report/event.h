@@ -44,7 +44,8 @@ enum event_kind {
 /*
  * All borrowed. NULL, or negative, where it does not apply. What is logged is put together from it:
  *
- *     JOB: MESSAGE: 1,000 items, 45.2 KiB in 3.2 s: ERROR
+ *     JOB: MESSAGE: 1,000 items, 45.2 KiB in 3.2 s
+ *     JOB: MESSAGE after 3.2 s: ERROR
  *
  * so `message` needs neither the job's name nor numbers that stand here, nor the error's words; an error that already begins
  * with the job's name does not say it twice.

@@ -65,7 +65,7 @@ static void numbers_stand_in_words(void **state) {
                       .duration_ms = 3200),
                 out.data);
     buffer_clear(&out);
-    buffer_printf(&out, "x: %s", time.data);
+    buffer_printf(&out, "x after %s", time.data);
     expect_text(EVENT(EVENT_STOPPED, .message = "x", .duration_ms = 3200), out.data);
 }
 
