@@ -42,9 +42,9 @@ struct job_config {
     struct schedule **schedules; /* schedule_count of them; none: only on demand */
     size_t schedule_count;
     struct zone *zone;
-    int64_t randomized_delay, timeout /* 0: none */, retry_for, resume_within;
+    int64_t randomized_delay, timeout /* 0: none */, retry_for;
     int warn_items_drop; /* percent */
-    bool persistent, enabled;
+    bool enabled;
     enum config_overlap overlap;
 
     /* [Credentials] */
@@ -86,7 +86,7 @@ struct config {
     char *state_directory, *runtime_directory;
     unsigned max_concurrent_jobs;
     uint64_t buffer_memory;
-    int64_t stop_timeout, keep_history;
+    int64_t stop_timeout;
     int log_level; /* of syslog(3): LOG_DEBUG ... LOG_ERR */
     /* [Endpoints] */
     char *endpoints[CONFIG_ENDPOINTS]; /* DynamoDB, S3, SES, STS, Logs, IAM, IMDS; NULL: AWS's own */

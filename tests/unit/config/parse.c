@@ -29,7 +29,6 @@ static void an_empty_file_gives_the_defaults(void **state) {
     assert_int_equal(config->max_concurrent_jobs, 4);
     assert_int_equal(config->buffer_memory, 64 * MIB);
     assert_int_equal(config->stop_timeout, 30 * SECOND_MS);
-    assert_int_equal(config->keep_history, 400 * DAY_MS);
     assert_int_equal(config->log_level, LOG_INFO);
     for (int i = 0; i < CONFIG_ENDPOINTS; i++)
         assert_null(config->endpoints[i]);
@@ -54,9 +53,8 @@ static void a_job_of_two_keys_gives_the_defaults(void **state) {
     assert_int_equal(job->randomized_delay, 0);
     assert_int_equal(job->timeout, 0);
     assert_int_equal(job->retry_for, 10 * MINUTE_MS);
-    assert_int_equal(job->resume_within, DAY_MS);
     assert_int_equal(job->warn_items_drop, 20);
-    assert_true(job->persistent && job->enabled);
+    assert_true(job->enabled);
     assert_int_equal(job->overlap, CONFIG_OVERLAP_SKIP);
     assert_int_equal(job->source, CONFIG_SOURCE_AUTO);
     assert_null(job->role_arn);
@@ -104,7 +102,7 @@ static void every_key_of_the_main_file_is_kept(void **state) {
     (void)state;
     struct config *config =
         parse_good("[Daemon]\nStateDirectory=/s\nRuntimeDirectory=/r\nMaxConcurrentJobs=9\nBufferMemory=1G\n"
-                   "StopTimeout=2min\nKeepHistory=30d\nLogLevel=debug\n"
+                   "StopTimeout=2min\nLogLevel=debug\n"
                    "[Endpoints]\nDynamoDB=http://a:1\nS3=http://b:2/\nSES=http://c\nSTS=https://d/x\nLogs=http://e\n"
                    "IAM=http://f\nIMDS=http://g\nCaBundle=/ca.pem\nProxy=http://u:p@proxy:3128\n",
                    NULL);
@@ -113,7 +111,6 @@ static void every_key_of_the_main_file_is_kept(void **state) {
     assert_int_equal(config->max_concurrent_jobs, 9);
     assert_int_equal(config->buffer_memory, 1024 * MIB);
     assert_int_equal(config->stop_timeout, 2 * MINUTE_MS);
-    assert_int_equal(config->keep_history, 30 * DAY_MS);
     assert_int_equal(config->log_level, LOG_DEBUG);
     static const char *const urls[] = {"http://a:1", "http://b:2", "http://c", "https://d/x",
                                        "http://e",   "http://f",   "http://g"};
@@ -129,8 +126,8 @@ static void every_key_of_a_job_is_kept(void **state) {
     struct config *config = parse_job(
         "",
         "[Job]\nSchedule=0 2 * * "
-        "*\nSchedule=@weekly\nTimeZone=UTC\nRandomizedDelay=5min\nPersistent=no\nOverlap=queue\n"
-        "Timeout=6h\nRetryFor=1h\nResumeWithin=2d\nWarnItemsDrop=5%\nEnabled=off\n"
+        "*\nSchedule=@weekly\nTimeZone=UTC\nRandomizedDelay=5min\nOverlap=queue\n"
+        "Timeout=6h\nRetryFor=1h\nWarnItemsDrop=5%\nEnabled=off\n"
         "[Credentials]\nSource=profile\nProfile=school\nRoleArn=arn:aws:iam::123456789012:role/"
         "x\nExternalId=student-42\n"
         "SessionName=me\nDuration=2h\n"
@@ -145,11 +142,10 @@ static void every_key_of_a_job_is_kept(void **state) {
     const struct job_config *job = config->jobs[0];
     assert_int_equal(job->schedule_count, 2);
     assert_int_equal(job->randomized_delay, 5 * MINUTE_MS);
-    assert_false(job->persistent || job->enabled);
+    assert_false(job->enabled);
     assert_int_equal(job->overlap, CONFIG_OVERLAP_QUEUE);
     assert_int_equal(job->timeout, 6 * HOUR_MS);
     assert_int_equal(job->retry_for, HOUR_MS);
-    assert_int_equal(job->resume_within, 2 * DAY_MS);
     assert_int_equal(job->warn_items_drop, 5);
     assert_int_equal(job->source, CONFIG_SOURCE_PROFILE);
     assert_string_equal(job->profile, "school");
