@@ -61,21 +61,47 @@ static inline void put_plain(struct output *output, const struct chunk_encode *e
     output->at = at + span.length + 2;
 }
 
+static bool has_control(const char *item, size_t length) {
+    bool found = false;
+    for (size_t i = 0; i < length; i++)
+        found |= (unsigned char)item[i] < ' ';
+    return found;
+}
+
 static bool put_doubtful(struct output *output, const struct chunk_encode *encode, size_t number,
                          struct type_counts *counts, struct error *error) {
     struct span span = encode->index->items[number];
-    const char *item = encode->page + span.offset;
-    struct type_counts unwanted = {0};
-    if (survey(item, item + span.length, encode->page + encode->index->length, counts ? counts : &unwanted)) {
+    if (counts && !count_exactly(encode, number, counts, error))
+        return false;
+    if (!has_control(encode->page + span.offset, span.length)) {
         put_plain(output, encode, span);
         return true;
     }
-    if (counts && !count_exactly(encode, number, counts, error))
-        return false;
     output_put(output, "{\"Item\":", 8);
     if (!put_one_line(output, encode, number, error))
         return false;
     output_put(output, "}\n", 2);
+    return true;
+}
+
+/* A run of items, `first` up to `end`. */
+static bool put_run(struct output *output, const struct chunk_encode *encode, size_t first, size_t end,
+                    struct type_counts *counts, struct error *error) {
+    const struct page_index *index = encode->index;
+    const char *from = encode->page + index->items[first].offset;
+    const char *to = encode->page + index->items[end - 1].offset + index->items[end - 1].length;
+    struct type_counts unwanted = {0};
+    if (survey(from, to, encode->page + index->length, counts ? counts : &unwanted)) {
+        for (; first < end; first++)
+            put_plain(output, encode, index->items[first]);
+        return true;
+    }
+    if (end - first == 1)
+        return put_doubtful(output, encode, first, counts, error);
+    for (; first < end; first++) {
+        if (!put_run(output, encode, first, first + 1, counts, error))
+            return false;
+    }
     return true;
 }
 
@@ -89,21 +115,10 @@ static size_t run_end(const struct page_index *index, size_t first) {
 
 bool encode_dynamodb(struct output *output, const struct chunk_encode *encode, struct type_counts *counts,
                      struct error *error) {
-    const struct page_index *index = encode->index;
-    struct type_counts unwanted = {0};
-    for (size_t first = 0, end; first < index->count; first = end) {
-        end = run_end(index, first);
-        struct span last = index->items[end - 1];
-        const char *from = encode->page + index->items[first].offset, *to = encode->page + last.offset + last.length;
-        if (survey(from, to, encode->page + index->length, counts ? counts : &unwanted)) {
-            for (; first < end; first++)
-                put_plain(output, encode, index->items[first]);
-            continue;
-        }
-        for (; first < end; first++) {
-            if (!put_doubtful(output, encode, first, counts, error))
-                return false;
-        }
+    for (size_t first = 0, end; first < encode->index->count; first = end) {
+        end = run_end(encode->index, first);
+        if (!put_run(output, encode, first, end, counts, error))
+            return false;
     }
     return true;
 }

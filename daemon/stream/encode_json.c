@@ -13,14 +13,15 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "cursor.h"
 #include "encode.h"
+#include "items.h"
 #include "scan16.h"
 
-#define MAX_LEVELS 64
-#define INLINE     static inline __attribute__((always_inline))
-#define SLOW       static __attribute__((noinline))
-#define LIKELY(x)  __builtin_expect(!!(x), 1)
+_Static_assert(ITEM_DEPTH / 2 + 1 <= 64, "a bit a container: each takes two brackets, and the slicer has counted them");
+
+#define INLINE    static inline __attribute__((always_inline))
+#define SLOW      static __attribute__((noinline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
 
 struct walk {
     const char *at;  /* the next byte of the item */
@@ -252,8 +253,6 @@ INLINE bool null(struct walk *walk) {
 INLINE bool open_container(struct walk *walk, bool map) {
     if (!take(walk, map ? '{' : '[', map ? "a map's '{'" : "a list's '['"))
         return false;
-    if (walk->depth == MAX_LEVELS)
-        return fail(walk, "fewer levels");
     walk->maps = walk->maps << 1 | map;
     walk->depth++;
     emit(walk, map ? '{' : '[');
@@ -317,7 +316,10 @@ INLINE enum value_kind value(struct walk *walk) {
     while (*walk->at >= 'A' && *walk->at <= 'Z')
         walk->at++;
     size_t length = (size_t)(walk->at - type);
-    if (!take(walk, '"', "the end of a type's name") || !take(walk, ':', "':'"))
+    if (*walk->at != '"') /* no white space here: this is inside a string */
+        return whole(fail(walk, "the end of a type's name"));
+    walk->at++;
+    if (!take(walk, ':', "':'"))
         return VALUE_WRONG;
     room(walk);
     return length == 1 ? one_letter(walk, type) : long_type(walk, type, length);

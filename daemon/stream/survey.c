@@ -82,7 +82,7 @@ AVX2 static inline uint32_t interesting32(const char *from) {
     return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(brace, at_most32(bytes, ' ' - 1)));
 }
 
-AVX2 static bool survey32(const char *from, const char *to, const char *end, struct type_counts *counts) {
+AVX2 static bool wide(const char *from, const char *to, const char *end, struct type_counts *counts) {
     for (; to - from >= 32 && end - from >= 32 + LOOKAHEAD; from += 32) {
         if (!survey_mask(from, interesting32(from), counts))
             return false;
@@ -110,13 +110,8 @@ static inline uint32_t interesting16(const char *from) {
     return (uint32_t)_mm_movemask_epi8(_mm_or_si128(brace, at_most16(bytes, ' ' - 1)));
 }
 
-static bool has_avx2(void) {
-    return __builtin_cpu_supports("avx2");
-}
-
-#else
-/* Without a cheap mask of bits, all bytes of a vector that holds one worth reading are read. */
-#if defined __aarch64__
+#elif defined __aarch64__
+/* NEON has no cheap mask of bits: where one byte is worth reading, all are read. */
 static inline uint32_t interesting16(const char *from) {
     const uint8_t *at = (const uint8_t *)from;
     uint8x16_t bytes = vld1q_u8(at), third = vld1q_u8(at + 3);
@@ -125,6 +120,7 @@ static inline uint32_t interesting16(const char *from) {
     uint8x16_t brace = vandq_u8(vceqq_u8(bytes, vdupq_n_u8('{')), vorrq_u8(type, vcleq_u8(next, vdupq_n_u8(' '))));
     return vmaxvq_u8(vorrq_u8(brace, vcltq_u8(bytes, vdupq_n_u8(' ')))) ? 0xffff : 0;
 }
+
 #else
 static inline uint32_t interesting16(const char *from) {
     (void)from;
@@ -132,17 +128,7 @@ static inline uint32_t interesting16(const char *from) {
 }
 #endif
 
-static bool has_avx2(void) {
-    return false;
-}
-
-static bool survey32(const char *from, const char *to, const char *end, struct type_counts *counts) {
-    (void)end;
-    return survey_bytes(from, to, counts);
-}
-#endif
-
-static bool survey16(const char *from, const char *to, const char *end, struct type_counts *counts) {
+static bool narrow(const char *from, const char *to, const char *end, struct type_counts *counts) {
     for (; to - from >= 16 && end - from >= 16 + LOOKAHEAD; from += 16) {
         if (!survey_mask(from, interesting16(from), counts))
             return false;
@@ -150,10 +136,23 @@ static bool survey16(const char *from, const char *to, const char *end, struct t
     return survey_bytes(from, to, counts);
 }
 
-bool survey(const char *from, const char *to, const char *end, struct type_counts *counts) {
+static bool all_or_nothing(bool (*look)(const char *, const char *, const char *, struct type_counts *),
+                           const char *from, const char *to, const char *end, struct type_counts *counts) {
     struct type_counts found = *counts;
-    bool sure = has_avx2() ? survey32(from, to, end, &found) : survey16(from, to, end, &found);
+    bool sure = look(from, to, end, &found);
     if (sure)
         *counts = found;
     return sure;
+}
+
+bool survey16(const char *from, const char *to, const char *end, struct type_counts *counts) {
+    return all_or_nothing(narrow, from, to, end, counts);
+}
+
+bool survey(const char *from, const char *to, const char *end, struct type_counts *counts) {
+#if defined __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return all_or_nothing(wide, from, to, end, counts);
+#endif
+    return survey16(from, to, end, counts);
 }

@@ -2,6 +2,7 @@
 /* Chunks of every format and compression, read back by zlib and libzstd, and compared with what other code expects. */
 #include "test.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -11,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "pages.h"
+#include "survey.h"
 
 #define LIMIT ((size_t)64 << 20)
 
@@ -167,11 +169,426 @@ static void pages_of_real_shapes_and_sizes_are_encoded(void **state) {
     check_page(*state, &dice, &(struct recipe){.kind = ITEMS_HUGE, .items = 3, .key = true});
 }
 
+/* Strings and items that end on every side of every block and window. */
+static void items_cross_blocks_and_windows(void **state) {
+    struct dice dice = {14};
+    for (unsigned round = 0; round < 12; round++)
+        check_page(*state, &dice, &(struct recipe){.items = 2500 + roll_below(&dice, 2500), .spaced = round % 6 == 5});
+}
+
+/* A page of these items, sliced. The caller frees both. */
+static char *page_of(const char *items, unsigned count, struct page_index *index) {
+    struct error error = {0};
+    char *page = x_printf("{\"Count\":%u,\"Items\":[%s]}", count, items);
+    char *exact = x_malloc(strlen(page));
+    memcpy(exact, page, strlen(page));
+    *index = (struct page_index){0};
+    if (!page_slice(index, exact, strlen(page), &error))
+        fail_msg("%s: %s", page, error.message);
+    free(page);
+    return exact;
+}
+
+/* The first item's bytes are at this place of a page made by page_of(). */
+#define FIRST (sizeof "{\"Count\":1,\"Items\":[" - 1)
+
+static char *encoded(struct world *world, enum stream_format format, const char *items, unsigned count,
+                     struct type_counts *counts, struct error *error) {
+    struct page_index index;
+    char *page = page_of(items, count, &index), *text = NULL;
+    struct chunk chunk;
+    struct chunk_encode encode = {.format = format, .opens = true, .page = page, .index = &index};
+    if (chunk_encode(&chunk, world->pool, world->workspace, &encode, counts, error)) {
+        struct buffer bytes = stored(&chunk);
+        text = buffer_take(&bytes);
+        chunk_fini(&chunk, world->pool);
+    }
+    assert_int_equal(chunk.length, 0);
+    assert_null(chunk.first);
+    page_index_fini(&index);
+    free(page);
+    return text;
+}
+
+static const struct {
+    const char *typed, *plain;
+} values[] = {
+    {"{\"a\":{\"S\":\"\"}}", "{\"a\":\"\"}"},
+    {"{\"a\":{\"N\":\"-0\"}}", "{\"a\":-0}"},
+    {"{\"a\":{\"N\":\"12345678901234567890123456789012345678\"}}", "{\"a\":12345678901234567890123456789012345678}"},
+    {"{\"a\":{\"N\":\"1.5E+10\"}}", "{\"a\":1.5E+10}"},
+    {"{\"a\":{\"N\":\"9e-130\"},\"b\":{\"N\":\"0.001\"}}", "{\"a\":9e-130,\"b\":0.001}"},
+    {"{\"a\":{\"M\":{}},\"b\":{\"L\":[]}}", "{\"a\":{},\"b\":[]}"},
+    {"{\"a\":{\"L\":[{\"L\":[{\"M\":{\"x\":{\"L\":[]}}}]},{\"NULL\":true}]}}", "{\"a\":[[{\"x\":[]}],null]}"},
+    {"{\"a\":{\"B\":\"AAEC\"},\"b\":{\"BS\":[\"AA==\",\"/w==\"]}}", "{\"a\":\"AAEC\",\"b\":[\"AA==\",\"/w==\"]}"},
+    {"{\"a\":{\"NS\":[\"1\",\"-2.5\"]},\"b\":{\"SS\":[\"\",\"x\"]}}", "{\"a\":[1,-2.5],\"b\":[\"\",\"x\"]}"},
+    {"{\"a\\\"\\\\\":{\"S\":\"\\u0000\\b\\f\\n\\r\\t\\/{}[]\"}}", "{\"a\\\"\\\\\":\"\\u0000\\b\\f\\n\\r\\t\\/{}[]\"}"},
+    {"{ \"a\" :\t{\n\"S\"\r: \"x\" } , \"b\" : { \"L\" : [ { \"BOOL\" : false } ] } }", "{\"a\":\"x\",\"b\":[false]}"},
+    {"{\"\":{\"S\":\"\xc3\xa9\xf0\x9f\x98\x80\x7f\"}}", "{\"\":\"\xc3\xa9\xf0\x9f\x98\x80\x7f\"}"},
+};
+
+static void values_become_plain_json(void **state) {
+    for (size_t i = 0; i < array_length(values); i++) {
+        struct error error = {0};
+        char *text = encoded(*state, FORMAT_JSON, values[i].typed, 1, NULL, &error);
+        if (!text)
+            fail_msg("%s: %s", values[i].typed, error.message);
+        assert_memory_equal(text, "[\n", 2);
+        assert_string_equal(text + 2, values[i].plain);
+        free(text);
+    }
+}
+
+static void thirty_two_levels_are_encoded(void **state) {
+    struct buffer typed = BUFFER_INIT(BUFFER_OURS), plain = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&typed, "{\"a\":");
+    buffer_add(&plain, "[\n{\"a\":");
+    for (unsigned i = 0; i < 32; i++) {
+        buffer_add(&typed, i & 1 ? "{\"L\":[" : "{\"M\":{\"m\":");
+        buffer_add(&plain, i & 1 ? "[" : "{\"m\":");
+    }
+    buffer_add(&typed, "{\"S\":\"deep\"}");
+    buffer_add(&plain, "\"deep\"");
+    for (unsigned i = 32; i-- > 0;) {
+        buffer_add(&typed, i & 1 ? "]}" : "}}");
+        buffer_add(&plain, i & 1 ? "]" : "}");
+    }
+    buffer_add(&typed, "}");
+    buffer_add(&plain, "}");
+    char *text = encoded(*state, FORMAT_JSON, typed.data, 1, NULL, NULL);
+    assert_string_equal(text, plain.data);
+    free(text);
+    buffer_fini(&typed);
+    buffer_fini(&plain);
+}
+
+static const struct {
+    const char *item, *expected;
+    size_t at;
+} corrupt[] = {
+    {"{\"a\":\"x\"}", "a typed value's '{'", 5},
+    {"{\"a\":{}}", "a type's name", 6},
+    {"{\"a\":{\"S\":\"x\",\"N\":\"1\"}}", "the '}' of a typed value", 13},
+    {"{\"a\":{\"Q\":\"x\"}}", "a type of DynamoDB's", 7},
+    {"{\"a\":{\"SSS\":[\"x\"]}}", "a type of DynamoDB's", 7},
+    {"{\"a\":{\"XS\":[\"x\"]}}", "a type of DynamoDB's", 7},
+    {"{\"a\":{\"NULLS\":true}}", "a type of DynamoDB's", 7},
+    {"{\"a\":{\"\":true}}", "a type of DynamoDB's", 7},
+    {"{\"a\":{\"s\":\"x\"}}", "the end of a type's name", 7},
+    {"{\"a\":{\"S \":\"x\"}}", "the end of a type's name", 8},
+    {"{\"a\":{\"S\",\"x\"}}", "':'", 9},
+    {"{\"a\":{\"S\":1}}", "a string", 10},
+    {"{\"a\":{\"S\":\"\\q\"}}", "an escape that JSON knows", 11},
+    {"{\"a\":{\"S\":\"\\u12g4\"}}", "four hex digits", 11},
+    {"{\"a\":{\"S\":\"\\u12\"}}", "four hex digits", 11},
+    {"{\"a\":{\"S\":\"x\ny\"}}", "no control character", 12},
+    {"{\"a\":{\"N\":1}}", "a number in quotes", 10},
+    {"{\"a\":{\"N\":\"\"}}", "a digit", 11},
+    {"{\"a\":{\"N\":\"-\"}}", "a digit", 12},
+    {"{\"a\":{\"N\":\"+1\"}}", "a digit", 11},
+    {"{\"a\":{\"N\":\".5\"}}", "a digit", 11},
+    {"{\"a\":{\"N\":\"1.\"}}", "a digit", 13},
+    {"{\"a\":{\"N\":\"1e\"}}", "a digit", 13},
+    {"{\"a\":{\"N\":\"1e+\"}}", "a digit", 14},
+    {"{\"a\":{\"N\":\"01\"}}", "the end of a number", 12},
+    {"{\"a\":{\"N\":\"NaN\"}}", "a digit", 11},
+    {"{\"a\":{\"N\":\"1 \"}}", "the end of a number", 12},
+    {"{\"a\":{\"BOOL\":\"true\"}}", "true or false", 13},
+    {"{\"a\":{\"BOOL\":fals}}", "true or false", 13},
+    {"{\"a\":{\"BOOL\":}}", "true or false", 13},
+    {"{\"a\":{\"NULL\":false}}", "true", 13},
+    {"{\"a\":{\"NULL\":}}", "true", 13},
+    {"{\"a\":{\"SS\":\"x\"}}", "a set's '['", 11},
+    {"{\"a\":{\"SS\":[]}}", "a set that is not empty", 12},
+    {"{\"a\":{\"SS\":[\"x\" \"y\"]}}", "',' or ']'", 16},
+    {"{\"a\":{\"SS\":[\"x\",]}}", "a string", 16},
+    {"{\"a\":{\"NS\":[\"x\"]}}", "a digit", 13},
+    {"{\"a\":{\"BS\":[1]}}", "a string", 12},
+    {"{\"a\":{\"M\":[]}}", "a map's '{'", 10},
+    {"{\"a\":{\"L\":{}}}", "a list's '['", 10},
+    {"{\"a\":{\"M\":{1}}}", "an attribute's name", 11},
+    {"{\"a\":{\"M\":{\"x\"}}}", "':'", 14},
+    {"{\"a\":{\"L\":[{\"S\":\"x\"} 1]}}", "',' or ']'", 21},
+    {"{\"a\":{\"L\":[1]}}", "a typed value's '{'", 11},
+    {"{\"a\":{\"S\":\"x\"} 1}", "',' or '}'", 15},
+    {"{\"a\":{\"S\":\"x\"},}", "an attribute's name", 15},
+    {"{\"a\":{\"S\":\"x\" 1}}", "the '}' of a typed value", 14},
+};
+
+static void what_is_not_typed_json_is_corrupt_with_its_place(void **state) {
+    for (size_t i = 0; i < array_length(corrupt); i++) {
+        struct error error = {0};
+        char place[32];
+        char *text = encoded(*state, FORMAT_JSON, corrupt[i].item, 1, NULL, &error);
+        if (text)
+            fail_msg("%s became %s", corrupt[i].item, text);
+        assert_int_equal(error.code, ERROR_CORRUPT);
+        snprintf(place, sizeof place, " at byte %zu", corrupt[i].at + FIRST);
+        if (!strstr(error.message, corrupt[i].expected) || !strstr(error.message, place) ||
+            !strstr(error.message, "item 1 of 1"))
+            fail_msg("%s: %s, not %s%s", corrupt[i].item, error.message, corrupt[i].expected, place);
+        error_clear(&error);
+    }
+}
+
+static const struct {
+    const char *item;
+    struct type_counts counts;
+} counted[] = {
+    {"{\"B\":{\"S\":\"{\\\"B\\\":\\\"\"},\"SS\":{\"M\":{\"B\":{\"S\":\"\"},\"BS\":{\"N\":\"1\"}}}}", {0, 0, 0, 0}},
+    {"{\"a\":{\"B\":\"\"},\"b\":{\"SS\":[\"\"]},\"c\":{\"NS\":[\"1\"]},\"d\":{\"BS\":[\"\"]}}", {1, 1, 1, 1}},
+    {"{\"a\":{\"L\":[{\"B\":\"\"},{\"M\":{\"B\":{\"B\":\"AA==\"}}},{\"BOOL\":true}]}}", {2, 0, 0, 0}},
+    {"{\"a\":{ \"B\":\"\"}}", {1, 0, 0, 0}},
+    {"{\"a\":{\"B\" :\"\"}}", {1, 0, 0, 0}},
+    {"{\"a\":{\"B\": \"\"}}", {1, 0, 0, 0}},
+    {"{\"a\":{\"SS\": [\"\"]},\"b\":{\n\"SS\":[\"\"]}}", {0, 2, 0, 0}},
+    {"{\"a\":{\"S\":\"a { b\"},\"b\":{\"B\":\"\"}}", {1, 0, 0, 0}},
+    {"{\"a\":{\"S\":\"{\"},\"BS\":{\"BS\":[\"\"]},\"XS\":{\"S\":\"{xS{}\"}}", {0, 0, 0, 1}},
+};
+
+static void types_are_counted_alike_by_both_formats(void **state) {
+    for (size_t i = 0; i < array_length(counted); i++) {
+        struct type_counts lines = {0}, plain = {0};
+        free(encoded(*state, FORMAT_DYNAMODB_JSON, counted[i].item, 1, &lines, NULL));
+        free(encoded(*state, FORMAT_JSON, counted[i].item, 1, &plain, NULL));
+        if (memcmp(&lines, &counted[i].counts, sizeof lines) != 0 || memcmp(&plain, &lines, sizeof plain) != 0)
+            fail_msg("%s counts as %d %d %d %d", counted[i].item, (int)lines.b, (int)lines.ss, (int)lines.ns,
+                     (int)lines.bs);
+    }
+}
+
+static void every_width_of_vector_counts_alike(void **state) {
+    (void)state;
+    struct dice dice = {15};
+    for (unsigned round = 0; round < 60; round++) {
+        struct made_page made;
+        page_make(&made, &dice, &(struct recipe){.items = 1 + roll_below(&dice, 30), .spaced = round % 10 == 9});
+        const char *page = made.page.data, *from = page + made.items[0].offset;
+        const char *to = page + made.items[made.count - 1].offset + made.items[made.count - 1].length;
+        struct type_counts wide = {0}, narrow = {0};
+        bool sure = survey(from, to, page + made.page.length, &wide);
+        assert_int_equal(survey16(from, to, page + made.page.length, &narrow), sure);
+        assert_memory_equal(&wide, &narrow, sizeof wide);
+        if (sure)
+            assert_memory_equal(&wide, &made.counts, sizeof wide);
+        made_page_fini(&made);
+    }
+}
+
+static void a_raw_newline_between_tokens_becomes_a_blank(void **state) {
+    struct type_counts counts = {0};
+    char *text = encoded(*state, FORMAT_DYNAMODB_JSON, "{\n\"a\":\t{\"S\":\"\\\"{ \\\\\"}\r}, {\"b\":{\"N\":\"1\"}}", 2,
+                         &counts, NULL);
+    assert_string_equal(text, "{\"Item\":{ \"a\": {\"S\":\"\\\"{ \\\\\"} }}\n{\"Item\":{\"b\":{\"N\":\"1\"}}}\n");
+    free(text);
+}
+
+static void a_line_never_holds_a_control_character(void **state) {
+    static const char *const items[] = {"{\"a\":{\"S\":\"x\ny\"}}", "{\"a\":{\"S\":\"\\\n\"}}",
+                                        "{\"a\":\x01{\"S\":\"\"}}"};
+    for (size_t i = 0; i < array_length(items); i++) {
+        struct error error = {0};
+        assert_null(encoded(*state, FORMAT_DYNAMODB_JSON, items[i], 1, NULL, &error));
+        assert_int_equal(error.code, ERROR_CORRUPT);
+        assert_non_null(strstr(error.message, "control character"));
+        error_clear(&error);
+    }
+}
+
+static void what_leaves_doubt_and_is_not_typed_is_corrupt(void **state) {
+    struct error error = {0};
+    struct type_counts counts = {0};
+    assert_null(encoded(*state, FORMAT_DYNAMODB_JSON, "{\"a\":{ \"Q\":\"\"}}", 1, &counts, &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
+    error_clear(&error);
+}
+
+static void a_corrupt_item_gives_all_blocks_back(void **state) {
+    struct world *world = *state;
+    struct buffer items = BUFFER_INIT(BUFFER_OURS);
+    for (unsigned i = 0; i < 9999; i++)
+        buffer_add(&items, "{\"a\":{\"S\":\"some text\"}},");
+    buffer_add(&items, "{\"a\":{\"Q\":\"\"}}");
+    struct error error = {0};
+    struct type_counts counts = {.b = 5};
+    assert_null(encoded(world, FORMAT_JSON, items.data, 10000, &counts, &error));
+    assert_non_null(strstr(error.message, "item 10000 of 10000"));
+    assert_int_equal(counts.b, 5);
+    error_clear(&error);
+    buffer_fini(&items);
+}
+
+static void a_page_without_items_is_a_chunk_without_bytes(void **state) {
+    struct world *world = *state;
+    for (enum stream_compression compression = COMPRESSION_NONE; compression <= COMPRESSION_ZSTD; compression++) {
+        struct page_index index;
+        char *page = page_of("", 0, &index);
+        struct chunk chunk;
+        struct chunk_encode encode = {.compression = compression, .page = page, .index = &index};
+        assert_true(chunk_encode(&chunk, world->pool, world->workspace, &encode, NULL, NULL));
+        assert_int_equal(chunk.length, 0);
+        assert_null(chunk.first);
+        chunk_fini(&chunk, world->pool);
+        page_index_fini(&index);
+        free(page);
+    }
+}
+
+static void csv_is_not_supported_yet(void **state) {
+    struct error error = {0};
+    assert_null(encoded(*state, FORMAT_CSV, "{\"a\":{\"S\":\"\"}}", 1, NULL, &error));
+    assert_int_equal(error.code, ERROR_INVALID);
+    error_clear(&error);
+}
+
+static void literals_are_compressed_as_the_rest(void **state) {
+    struct world *world = *state;
+    for (enum stream_compression compression = COMPRESSION_NONE; compression <= COMPRESSION_ZSTD; compression++) {
+        const struct buffer end = {.data = (char[]){"\n]\n"}, .length = 3}, empty = {.length = 0};
+        struct chunk chunk;
+        chunk_literal(&chunk, world->pool, world->workspace, compression, "\n]\n");
+        assert_holds(&chunk, compression, "", &end);
+        assert_int_equal(chunk.items, 0);
+        chunk_fini(&chunk, world->pool);
+        chunk_literal(&chunk, world->pool, world->workspace, compression, "");
+        assert_holds(&chunk, compression, "", &empty);
+        assert_int_equal(chunk.length > 0, compression != COMPRESSION_NONE); /* an empty file is a member or frame */
+        chunk_fini(&chunk, world->pool);
+    }
+}
+
+/* Bytes that nothing compresses: the bound holds where blocks are reserved by it. */
+static void the_bound_holds_for_noise(void **state) {
+    struct world *world = *state;
+    struct dice dice = {16};
+    struct buffer item = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&item, "{\"a\":{\"S\":\"");
+    for (size_t i = 0; i < (3 << 20); i++) {
+        unsigned c = 0x20 + roll_below(&dice, 0xe0);
+        buffer_add_char(&item, c == '"' || c == '\\' ? 'x' : (char)c);
+    }
+    buffer_add(&item, "\"}}");
+    struct page_index index;
+    char *page = page_of(item.data, 1, &index);
+    for (enum stream_format format = FORMAT_DYNAMODB_JSON; format <= FORMAT_JSON; format++) {
+        for (enum stream_compression compression = COMPRESSION_NONE; compression <= COMPRESSION_ZSTD; compression++) {
+            struct chunk chunk;
+            struct chunk_encode encode = {.format = format, .compression = compression, .page = page, .index = &index};
+            assert_true(chunk_encode(&chunk, world->pool, world->workspace, &encode, NULL, NULL));
+            assert_true(chunk.block_count <= chunk_bound(format, compression, index.length, 1));
+            chunk_fini(&chunk, world->pool);
+        }
+    }
+    page_index_fini(&index);
+    free(page);
+    buffer_fini(&item);
+}
+
+static void the_workspace_is_no_larger_than_it_says(void **state) {
+    struct world *world = *state;
+    struct mallinfo2 before = mallinfo2();
+    struct chunk_workspace *workspace = chunk_workspace_new();
+    for (enum stream_compression compression = COMPRESSION_NONE; compression <= COMPRESSION_ZSTD; compression++) {
+        struct made_page made;
+        struct dice dice = {17};
+        page_make(&made, &dice, &(struct recipe){.kind = ITEMS_MIXED, .items = 600});
+        struct page_index index = {0};
+        assert_true(page_slice(&index, made.page.data, made.page.length, NULL));
+        struct chunk_encode encode = {.compression = compression, .page = made.page.data, .index = &index};
+        struct chunk chunk;
+        assert_true(chunk_encode(&chunk, world->pool, workspace, &encode, NULL, NULL));
+        chunk_fini(&chunk, world->pool);
+        page_index_fini(&index);
+        made_page_fini(&made);
+    }
+    struct mallinfo2 after = mallinfo2();
+    size_t used = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+    assert_true(used <= chunk_workspace_size() + 4096);
+    chunk_workspace_free(workspace);
+    chunk_workspace_free(NULL);
+}
+
+static void joined_chunks_are_one_file(void **state) {
+    struct world *world = *state;
+    for (enum stream_compression compression = COMPRESSION_NONE; compression <= COMPRESSION_ZSTD; compression++) {
+        struct chunk file = {0}, part, empty = {0};
+        for (unsigned i = 0; i < 3; i++) {
+            chunk_literal(&part, world->pool, world->workspace, compression,
+                          (const char *[]){"one ", "two ", "three"}[i]);
+            part.items = i;
+            chunk_join(&file, &part);
+            assert_null(part.first);
+            assert_int_equal(part.length, 0);
+        }
+        chunk_join(&file, &empty);
+        chunk_join(&empty, &file);
+        assert_null(file.first);
+        const struct buffer expected = {.data = (char[]){"one two three"}, .length = 13};
+        assert_holds(&empty, compression, "", &expected);
+        assert_int_equal(empty.items, 3);
+        assert_int_equal(empty.block_count, 3);
+        chunk_fini(&empty, world->pool);
+    }
+}
+
+static void a_seal_is_over_all_blocks(void **state) {
+    struct world *world = *state;
+    struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    for (unsigned i = 0; i < 20000; i++)
+        buffer_printf(&text, "line %u\n", i);
+    struct chunk chunk;
+    chunk_literal(&chunk, world->pool, world->workspace, COMPRESSION_NONE, text.data);
+    assert_true(chunk.block_count > 3);
+    struct chunk_seal seal;
+    unsigned char expected[32];
+    chunk_seal(&seal, &chunk, true, true);
+    assert_int_equal(seal.crc32, crc32_update(0, text.data, text.length));
+    md5(expected, text.data, text.length);
+    assert_memory_equal(seal.md5, expected, 16);
+    sha256(expected, text.data, text.length);
+    assert_memory_equal(seal.sha256, expected, 32);
+    chunk_seal(&seal, &chunk, false, false);
+    assert_int_equal(seal.crc32, crc32_update(0, text.data, text.length));
+    assert_int_equal(seal.md5[0] | seal.sha256[0], 0);
+    chunk_fini(&chunk, world->pool);
+    buffer_fini(&text);
+}
+
+static void names_are_those_of_the_configuration(void **state) {
+    (void)state;
+    assert_string_equal(format_name(FORMAT_DYNAMODB_JSON), "dynamodb-json");
+    assert_string_equal(format_name(FORMAT_JSON), "json");
+    assert_string_equal(format_name(FORMAT_CSV), "csv");
+    assert_string_equal(compression_name(COMPRESSION_GZIP), "gzip");
+    assert_string_equal(compression_suffix(COMPRESSION_NONE), "");
+    assert_string_equal(compression_suffix(COMPRESSION_ZSTD), ".zst");
+}
+
+#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_type_is_encoded_as_other_code_expects, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(white_space_between_tokens_changes_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(pages_of_real_shapes_and_sizes_are_encoded, set_up, tear_down),
+        WITH_WORLD(every_type_is_encoded_as_other_code_expects),
+        WITH_WORLD(white_space_between_tokens_changes_nothing),
+        WITH_WORLD(pages_of_real_shapes_and_sizes_are_encoded),
+        WITH_WORLD(items_cross_blocks_and_windows),
+        WITH_WORLD(values_become_plain_json),
+        WITH_WORLD(thirty_two_levels_are_encoded),
+        WITH_WORLD(what_is_not_typed_json_is_corrupt_with_its_place),
+        WITH_WORLD(types_are_counted_alike_by_both_formats),
+        WITH_WORLD(every_width_of_vector_counts_alike),
+        WITH_WORLD(a_raw_newline_between_tokens_becomes_a_blank),
+        WITH_WORLD(a_line_never_holds_a_control_character),
+        WITH_WORLD(what_leaves_doubt_and_is_not_typed_is_corrupt),
+        WITH_WORLD(a_corrupt_item_gives_all_blocks_back),
+        WITH_WORLD(a_page_without_items_is_a_chunk_without_bytes),
+        WITH_WORLD(csv_is_not_supported_yet),
+        WITH_WORLD(literals_are_compressed_as_the_rest),
+        WITH_WORLD(the_bound_holds_for_noise),
+        WITH_WORLD(the_workspace_is_no_larger_than_it_says),
+        WITH_WORLD(joined_chunks_are_one_file),
+        WITH_WORLD(a_seal_is_over_all_blocks),
+        WITH_WORLD(names_are_those_of_the_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
