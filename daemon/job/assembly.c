@@ -249,11 +249,11 @@ static void close_parts(struct assembly *assembly) {
         case PLAN_WAIT:
             return;
         case PLAN_SPLIT:
-            output_send(assembly->outputs[which], pending[which].target, pending[which].multipart ? PLAN_PART_MIN : 0);
+            output_send(assembly->outputs[which], pending[which].target);
             break;
         case PLAN_CUT:
             for (size_t i = 0; i < assembly->count; i++)
-                output_send(assembly->outputs[i], UINT64_MAX, 0);
+                output_send(assembly->outputs[i], UINT64_MAX);
             record_cut(assembly);
             return;
         }

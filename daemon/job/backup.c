@@ -7,6 +7,7 @@
  *     OPEN      _started: the first object, the last that is ever deleted
  *     STREAM    Scan -> pages -> parts, until the last part of the last page stands in S3
  *     COMPLETE  the multipart objects
+ *     SWEEP     after a retry: an upload whose creation was answered into the void is aborted
  *     MANIFEST  DynamoDB's own manifests and their checksums
  *     COMMIT    backup.json, create-only: from here on the backup exists
  *     UNDO      instead of any of these: a failure or a cancel; all that was made is taken back
@@ -26,11 +27,11 @@
 #include "job/publish.h"
 #include "job/undo.h"
 
-enum backup_state { REGION, DESCRIBE, OPEN, STREAM, COMPLETE, MANIFEST, COMMIT, UNDO, OVER };
+enum backup_state { REGION, DESCRIBE, OPEN, STREAM, COMPLETE, SWEEP, MANIFEST, COMMIT, UNDO, OVER };
 
 static const char *const state_names[] = {
-    [REGION] = "region",     [DESCRIBE] = "describe", [OPEN] = "open", [STREAM] = "stream", [COMPLETE] = "complete",
-    [MANIFEST] = "manifest", [COMMIT] = "commit",     [UNDO] = "undo", [OVER] = "over"};
+    [REGION] = "region", [DESCRIBE] = "describe", [OPEN] = "open",     [STREAM] = "stream", [COMPLETE] = "complete",
+    [SWEEP] = "sweep",   [MANIFEST] = "manifest", [COMMIT] = "commit", [UNDO] = "undo",     [OVER] = "over"};
 
 struct backup {
     enum backup_state state;
@@ -268,11 +269,32 @@ static void on_stored(void *arg) {
     enter(arg, COMPLETE);
 }
 
-static void on_completed(void *arg) {
-    struct backup *backup = arg;
+static void go_on_to_manifests(struct backup *backup) {
     bool has_manifests = backup_record_output(backup->record, FORMAT_DYNAMODB_JSON);
     backup->record->ended = now(backup);
     enter(backup, has_manifests ? MANIFEST : COMMIT);
+}
+
+/* An upload that stays holds no part: it is worth a word, not the backup. */
+static void on_swept(void *arg, const struct error *error) {
+    struct backup *backup = arg;
+    backup->undo = NULL;
+    if (error) {
+        struct event event =
+            run_event(backup, EVENT_RUN_WARNING, "an upload of this run may have stayed behind, empty");
+        event.error = error;
+        report(backup->engine->shared.reporter, &event);
+    }
+    go_on_to_manifests(backup);
+}
+
+static void on_completed(void *arg) {
+    struct backup *backup = arg;
+    bool had_upload = backup_record_output(backup->record, FORMAT_JSON);
+    if (had_upload && backup->patience.retries)
+        enter(backup, SWEEP);
+    else
+        go_on_to_manifests(backup);
 }
 
 static void on_assembly_failed(void *arg, const struct error *error) {
@@ -414,6 +436,9 @@ static void backup_step(struct backup *backup) {
         return;
     case COMPLETE:
         assembly_complete(backup->assembly);
+        return;
+    case SWEEP:
+        backup->undo = undo_uploads_start(&backup->bucket, &backup->record->names, on_swept, backup);
         return;
     case MANIFEST:
         publish(backup, PUBLISH_MANIFESTS);

@@ -254,19 +254,32 @@ static unsigned next_number(const struct output *output) {
     return output->opened ? (unsigned)output->options.record->objects[count - 1].part_count + 1 : 1;
 }
 
-struct plan_pending output_pending(const struct output *output) {
-    unsigned number = next_number(output);
-    return (struct plan_pending){.multipart = output->multipart,
-                                 .bytes = output->pending_bytes,
-                                 .target = output->multipart ? plan_part_size(output->options.plan, number)
-                                                             : plan_file_size(output->options.plan, number)};
+/* A part takes whole chunks: what stays is less than `pending - target` by up to a chunk. */
+static uint64_t rest_behind(const struct output *output, uint64_t target) {
+    uint64_t taken = 0;
+    const struct pending *pending;
+    STAILQ_FOREACH(pending, &output->pending, entry) {
+        if (taken >= target)
+            break;
+        taken += pending->chunk.length;
+    }
+    return output->pending_bytes - taken;
 }
 
-/* Moves whole chunks into the part until it holds `bytes`, or only `keep` would remain. */
-static void fill_part(struct output *output, struct output_part *part, uint64_t bytes, uint64_t keep) {
+struct plan_pending output_pending(const struct output *output) {
+    unsigned number = next_number(output);
+    uint64_t target =
+        output->multipart ? plan_part_size(output->options.plan, number) : plan_file_size(output->options.plan, number);
+    return (struct plan_pending){.multipart = output->multipart,
+                                 .bytes = output->pending_bytes,
+                                 .target = target,
+                                 .rest = rest_behind(output, target)};
+}
+
+/* Moves whole chunks into the part until it holds `bytes`. */
+static void fill_part(struct output *output, struct output_part *part, uint64_t bytes) {
     struct pending *pending;
-    while ((pending = STAILQ_FIRST(&output->pending)) && part->chunk.length < bytes &&
-           output->pending_bytes >= keep + pending->chunk.length) {
+    while ((pending = STAILQ_FIRST(&output->pending)) && part->chunk.length < bytes) {
         STAILQ_REMOVE_HEAD(&output->pending, entry);
         output->pending_bytes -= pending->chunk.length;
         chunk_join(&part->chunk, &pending->chunk);
@@ -293,9 +306,9 @@ static void close_part(struct output *output, struct output_part *part) {
     part_seal(part, output->options.loop, on_part_sealed);
 }
 
-void output_send(struct output *output, uint64_t bytes, uint64_t keep) {
+void output_send(struct output *output, uint64_t bytes) {
     struct output_part *part = x_calloc(1, sizeof *part);
-    fill_part(output, part, bytes, keep);
+    fill_part(output, part, bytes);
     if (part->chunk.length)
         close_part(output, part);
     else
@@ -307,7 +320,7 @@ static void close_object(struct output *output) {
     struct output_part *part = x_calloc(1, sizeof *part);
     bool has_items = output->opened || !STAILQ_EMPTY(&output->pending);
     bool single = !output->opened;
-    fill_part(output, part, UINT64_MAX, 0);
+    fill_part(output, part, UINT64_MAX);
     part->ending = has_items ? "\n]\n" : "[\n]\n";
     close_part(output, part);
     output->uploads[part->object].single = single;
@@ -328,7 +341,7 @@ void output_close(struct output *output) {
         part->ending = "";
         close_part(output, part);
     } else {
-        output_send(output, UINT64_MAX, 0);
+        output_send(output, UINT64_MAX);
     }
 }
 

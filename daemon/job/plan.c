@@ -70,7 +70,7 @@ enum plan_step plan_next(const struct plan_pending *pending, size_t count, size_
         return PLAN_CUT;
     for (size_t i = 0; i < count; i++) {
         uint64_t held_back = pending[i].multipart ? PLAN_PART_MIN : 0;
-        if (pending[i].bytes >= pending[i].target + held_back) {
+        if (is_full(&pending[i]) && pending[i].rest >= held_back) {
             *which = i;
             return PLAN_SPLIT;
         }

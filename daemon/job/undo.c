@@ -37,6 +37,7 @@ struct undo {
     char *next; /* of a list that has further pages */
     struct todo todo;
     unsigned rounds;
+    bool uploads_only;
     bool listed; /* the current list has no further page */
     struct s3_call *call;
     struct error error;
@@ -71,7 +72,7 @@ static void keep_error(struct undo *undo, const struct error *error) {
 }
 
 static void next_state(struct undo *undo) {
-    undo->state++;
+    undo->state = undo->uploads_only ? DONE : undo->state + 1;
     undo->listed = false;
     free(take_pointer(undo->next));
     todo_clear(&undo->todo);
@@ -213,7 +214,8 @@ static void undo_step(struct undo *undo) {
     undo_free(undo);
 }
 
-struct undo *undo_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done, void *arg) {
+static struct undo *undo_new(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done,
+                             void *arg) {
     struct undo *undo = x_calloc(1, sizeof *undo);
     undo->bucket = bucket;
     undo->names = names;
@@ -221,6 +223,20 @@ struct undo *undo_start(const struct s3_bucket *bucket, const struct backup_name
     undo->arg = arg;
     undo->stem = x_printf("%sbackup-%s-%.8s.", names->prefix, names->stamp, names->run);
     undo->started = backup_key(names, "_started");
+    return undo;
+}
+
+struct undo *undo_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done, void *arg) {
+    struct undo *undo = undo_new(bucket, names, done, arg);
+    undo_step(undo);
+    return undo;
+}
+
+struct undo *undo_uploads_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done,
+                                void *arg) {
+    struct undo *undo = undo_new(bucket, names, done, arg);
+    undo->state = UPLOADS;
+    undo->uploads_only = true;
     undo_step(undo);
     return undo;
 }

@@ -49,8 +49,8 @@ void output_append(struct output *output, struct chunk *chunk);
 
 struct plan_pending output_pending(const struct output *output);
 
-/* Closes a part: whole chunks up to `bytes` or a little more, but leaving at least `keep` behind; UINT64_MAX: all there is. */
-void output_send(struct output *output, uint64_t bytes, uint64_t keep);
+/* Closes a part of the first whole chunks that hold `bytes`; UINT64_MAX: of all there are. Nothing where there are none. */
+void output_send(struct output *output, uint64_t bytes);
 
 /* No more chunks: the rest becomes the last part, with what ends the format. */
 void output_close(struct output *output);

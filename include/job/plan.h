@@ -38,11 +38,12 @@ uint64_t plan_largest(const struct plan *plan);
 /* TotalSegments where Segments=auto: 1 below 64 MB, then about one a 64 MB, at most 4,096. */
 unsigned plan_segments(uint64_t table_bytes);
 
-/* What one output holds that is not yet in a part. */
+/* What one output holds that is not yet in a part. It comes in whole chunks, a page's each. */
 struct plan_pending {
     bool multipart;
     uint64_t bytes;  /* stored */
     uint64_t target; /* the size at which it closes */
+    uint64_t rest;   /* what stays behind when the first chunks that make `target` are sent; 0 where it is not full */
 };
 
 enum plan_step {

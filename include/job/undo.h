@@ -16,6 +16,10 @@ struct undo;
 
 /* `bucket` and `names` outlive it. */
 struct undo *undo_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done, void *arg);
+/* Only the uploads: one that was created without our hearing of it stays behind a run that succeeded. `names` as above. */
+struct undo *undo_uploads_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done,
+                                void *arg);
+
 void undo_cancel(struct undo *undo); /* NULL is fine */
 
 #endif

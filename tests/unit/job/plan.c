@@ -89,12 +89,17 @@ static void segments_follow_the_tables_size(void **state) {
     assert_int_equal(plan_segments((uint64_t)10000000000000), 4096);
 }
 
+/* As if its chunks were of one byte: all beyond the target stays behind. */
+static uint64_t beyond(uint64_t bytes, uint64_t target) {
+    return bytes > target ? bytes - target : 0;
+}
+
 static struct plan_pending file(uint64_t bytes) {
-    return (struct plan_pending){.multipart = false, .bytes = bytes, .target = 8 * MIB};
+    return (struct plan_pending){.bytes = bytes, .target = 8 * MIB, .rest = beyond(bytes, 8 * MIB)};
 }
 
 static struct plan_pending multipart(uint64_t bytes) {
-    return (struct plan_pending){.multipart = true, .bytes = bytes, .target = 5 * MIB};
+    return (struct plan_pending){.multipart = true, .bytes = bytes, .target = 5 * MIB, .rest = beyond(bytes, 5 * MIB)};
 }
 
 static enum plan_step step(struct plan_pending a, struct plan_pending b, size_t *which) {
@@ -129,6 +134,15 @@ static void a_faster_upload_sends_in_between_and_holds_back_what_the_cut_needs(v
     assert_int_equal(which, 1);
 }
 
+/* Broke with chunks of a megabyte: a part of less than 5 MiB went out, and S3 refused the whole upload: EntityTooSmall. */
+static void a_part_that_would_leave_too_little_behind_waits(void **state) {
+    (void)state;
+    size_t which = 9;
+    struct plan_pending coarse = multipart(11 * MIB);
+    coarse.rest = 5 * MIB - 1;
+    assert_int_equal(step(file(1), coarse, &which), PLAN_WAIT);
+}
+
 static void a_faster_file_output_sends_all_it_has(void **state) {
     (void)state;
     size_t which = 9;
@@ -151,6 +165,7 @@ int main(void) {
         cmocka_unit_test(one_output_cuts_whenever_it_is_full),
         cmocka_unit_test(two_outputs_cut_only_together),
         cmocka_unit_test(a_faster_upload_sends_in_between_and_holds_back_what_the_cut_needs),
+        cmocka_unit_test(a_part_that_would_leave_too_little_behind_waits),
         cmocka_unit_test(a_faster_file_output_sends_all_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,18 @@ static void a_key_that_is_refused_is_named(void **state) {
     assert_non_null(strstr(world->error, "data/00001.json.gz"));
 }
 
+static void a_sweep_aborts_uploads_and_touches_nothing_else(void **state) {
+    struct world *world = *state;
+    undo_uploads_start(&bucket, &world->names, on_undone, world);
+    fake_answer(200, "",
+                "<ListMultipartUploadsResult><Upload><Key>" PLAIN "</Key><UploadId>u1</UploadId></Upload>"
+                "</ListMultipartUploadsResult>");
+    assert_asked("DELETE b /" PLAIN "?uploadId=u1");
+    fake_answer(204, "", "");
+    assert_int_equal(world->times, 1);
+    assert_null(world->error);
+}
+
 static void a_cancelled_undo_never_tells(void **state) {
     struct world *world = *state;
     struct undo *undo = undo_start(&bucket, &world->names, on_undone, world);
@@ -283,6 +295,7 @@ int main(void) {
         STORY(keys_that_are_not_the_runs_are_never_touched),
         STORY(after_an_error_the_rest_goes_but_started_stays),
         STORY(a_key_that_is_refused_is_named),
+        STORY(a_sweep_aborts_uploads_and_touches_nothing_else),
         STORY(a_cancelled_undo_never_tells),
         STORY(a_412_on_our_own_object_is_a_success),
         STORY(a_412_on_anothers_object_is_a_failure),
