@@ -126,7 +126,17 @@ static void encode_work(uv_work_t *work) {
     workshop_give(task->workshop, workspace);
 }
 
-/* Back on the loop: what was reserved beyond the blocks taken is released, and so is the page. */
+/* What was reserved beyond the blocks that the chunks took. */
+static size_t take_surplus(struct task *task) {
+    size_t used = 0;
+    for (size_t i = 0; i < task->count; i++)
+        used += task->chunks[i].block_count * BLOCK_SIZE;
+    size_t surplus = task->reserved > used ? task->reserved - used : 0;
+    task->reserved -= surplus;
+    return surplus;
+}
+
+/* Back on the loop. Whatever gives memory back may wake us, and the task be appended and gone: so that comes last. */
 static void on_encoded(uv_work_t *work, int status) {
     struct task *task = container_of(work, struct task, work);
     struct assembly *assembly = task->assembly;
@@ -135,16 +145,14 @@ static void on_encoded(uv_work_t *work, int status) {
         task_free(task);
         return;
     }
+    struct pool *pool = pool_of(assembly);
+    struct page *page = take_pointer(task->page->page);
+    size_t surplus = take_surplus(task);
     task->state = TASK_ENCODED;
     assembly->encoding--;
-    page_free(take_pointer(task->page->page));
-    size_t used = 0;
-    for (size_t i = 0; i < task->count; i++)
-        used += task->chunks[i].block_count * BLOCK_SIZE;
-    size_t surplus = task->reserved > used ? task->reserved - used : 0;
-    task->reserved -= surplus;
+    page_free(page);
     if (surplus)
-        pool_release(pool_of(assembly), surplus);
+        pool_release(pool, surplus);
     advance(assembly);
 }
 
