@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An AWS in small, on the loop of the test, over real sockets: DynamoDB with one table whose pages the test writes, S3 with
+ * one store (objects, uploads, lists, If-None-Match, checksums), SES and CloudWatch Logs that take what comes. What goes wrong is
+ * said by rules; what is asked can be held and let go in any order.
+ *
+ * Each request has a label that rules and counts look at: "DescribeTable", "Scan 3 k1" (segment, key it starts after), for S3
+ * "PUT /bkt/p/data/x?partNumber=1", for SES "POST /v2/email/outbound-emails", for the logs "PutLogEvents".
+ */
+#ifndef UNIT_JOB_CLOUD_H
+#define UNIT_JOB_CLOUD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buffer.h"
+
+enum cloud_act {
+    CLOUD_REFUSE, /* `status`, `code`; nothing is done */
+    CLOUD_HOLD,   /* nothing is answered or done before cloud_release() */
+    CLOUD_CUT,    /* the connection breaks, nothing is done */
+    CLOUD_LOSE,   /* it is done, and the answer is lost: the connection breaks */
+    CLOUD_DAMAGE, /* the answer comes with one byte changed, under the checksum of the right one */
+    CLOUD_FORGET, /* an upload: completed, and then NoSuchUpload */
+};
+
+struct cloud_rule {
+    const char *match; /* a part of the label; borrowed */
+    enum cloud_act act;
+    int status;
+    const char *code;
+    unsigned after; /* so many pass before */
+    unsigned times; /* 0: for ever */
+};
+
+struct cloud_object {
+    char *key, *run;
+    struct buffer bytes;
+    unsigned parts; /* of the upload; 0: one PUT */
+};
+
+struct cloud;
+struct cloud *cloud_new(uv_loop_t *loop);
+void cloud_free(struct cloud *cloud); /* the memory goes when the loop has */
+const char *cloud_url(const struct cloud *cloud);
+
+void cloud_rule(struct cloud *cloud, const struct cloud_rule *rule);
+void cloud_no_rules(struct cloud *cloud);
+
+/* How many requests came whose label holds `match`, and how many of them are held. */
+unsigned cloud_count(const struct cloud *cloud, const char *match);
+unsigned cloud_held(const struct cloud *cloud, const char *match);
+const char *cloud_body(const struct cloud *cloud, const char *match); /* of the last such request; NULL where none */
+
+/* Answers the first that is held and matches; false where there is none. */
+bool cloud_release(struct cloud *cloud, const char *match);
+
+/* The table, whose segments are as many as pages were given for; each page's items are a JSON text "{...},{...}". */
+void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsigned count);
+void cloud_circle(struct cloud *cloud); /* every page says that the first follows */
+void cloud_table_bytes(struct cloud *cloud, uint64_t bytes);
+
+/* The store. */
+size_t cloud_objects(const struct cloud *cloud);
+const struct cloud_object *cloud_object(const struct cloud *cloud, size_t i);
+const struct cloud_object *cloud_find(const struct cloud *cloud, const char *part_of_key); /* NULL: none */
+struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char *run, const char *bytes, size_t length);
+size_t cloud_uploads(const struct cloud *cloud);
+void cloud_small_parts(struct cloud *cloud); /* parts may be below 5 MiB */
+
+#endif

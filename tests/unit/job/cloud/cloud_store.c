@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cloud's S3: bucket "bkt", path-style, with what a backup asks of it. Bodies are held to their CRC-32 and MD5. */
+#include "cloud_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/encoding.h"
+#include "base/memory.h"
+
+/* ------------------------------------------------------------ what stands there */
+
+static const char *key_of(const struct request *request) {
+    return request->path + strlen("/bkt") + (request->path[4] == '/');
+}
+
+static void object_free(struct cloud_object *object) {
+    free(object->key);
+    free(object->run);
+    buffer_fini(&object->bytes);
+    free(object);
+}
+
+static void upload_free(struct upload *upload) {
+    free(upload->id);
+    free(upload->key);
+    free(upload->run);
+    for (size_t i = 0; i < array_length(upload->parts); i++)
+        buffer_fini(&upload->parts[i]);
+    free(upload);
+}
+
+void store_clear(struct cloud *cloud) {
+    while (cloud->object_count)
+        object_free(cloud->objects[--cloud->object_count]);
+    while (cloud->upload_count)
+        upload_free(cloud->uploads[--cloud->upload_count]);
+    free(cloud->objects);
+    free(cloud->uploads);
+}
+
+static size_t place_of(const struct cloud *cloud, const char *key) {
+    size_t i = 0;
+    while (i < cloud->object_count && strcmp(cloud->objects[i]->key, key) < 0)
+        i++;
+    return i;
+}
+
+static struct cloud_object *object_at(const struct cloud *cloud, const char *key) {
+    size_t i = place_of(cloud, key);
+    return i < cloud->object_count && strcmp(cloud->objects[i]->key, key) == 0 ? cloud->objects[i] : NULL;
+}
+
+static void object_remove(struct cloud *cloud, const char *key) {
+    size_t i = place_of(cloud, key);
+    if (!object_at(cloud, key))
+        return;
+    object_free(cloud->objects[i]);
+    memmove(cloud->objects + i, cloud->objects + i + 1, (--cloud->object_count - i) * sizeof *cloud->objects);
+}
+
+struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char *run, const char *bytes,
+                               size_t length) {
+    object_remove(cloud, key);
+    size_t i = place_of(cloud, key);
+    cloud->objects = x_realloc(cloud->objects, (cloud->object_count + 1) * sizeof(struct cloud_object *));
+    memmove(cloud->objects + i + 1, cloud->objects + i, (cloud->object_count++ - i) * sizeof *cloud->objects);
+    struct cloud_object *object = cloud->objects[i] = x_calloc(1, sizeof *object);
+    object->key = x_strdup(key);
+    object->run = x_strdup(run);
+    object->bytes = BUFFER_INIT(BUFFER_OURS);
+    buffer_add_bytes(&object->bytes, length ? bytes : "", length);
+    return object;
+}
+
+size_t cloud_objects(const struct cloud *cloud) {
+    return cloud->object_count;
+}
+
+const struct cloud_object *cloud_object(const struct cloud *cloud, size_t i) {
+    return cloud->objects[i];
+}
+
+const struct cloud_object *cloud_find(const struct cloud *cloud, const char *part_of_key) {
+    for (size_t i = 0; i < cloud->object_count; i++)
+        if (strstr(cloud->objects[i]->key, part_of_key))
+            return cloud->objects[i];
+    return NULL;
+}
+
+size_t cloud_uploads(const struct cloud *cloud) {
+    return cloud->upload_count;
+}
+
+void cloud_small_parts(struct cloud *cloud) {
+    cloud->small_parts = true;
+}
+
+/* ------------------------------------------------------------ objects */
+
+static void check_body(const struct request *request) {
+    unsigned char hash[MD5_LENGTH];
+    uint32_t crc = crc32_update(0, request->body, request->length);
+    const unsigned char bytes[] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16), (unsigned char)(crc >> 8),
+                                   (unsigned char)crc};
+    char text[BASE64_LENGTH(MD5_LENGTH) + 1];
+    _cleanup_free_ char *said_crc = request_header(request, "x-amz-checksum-crc32");
+    _cleanup_free_ char *said_md5 = request_header(request, "content-md5");
+    base64_encode(text, bytes, sizeof bytes);
+    assert_string_equal(said_crc, text);
+    md5(hash, request->body, request->length);
+    base64_encode(text, hash, sizeof hash);
+    if (said_md5)
+        assert_string_equal(said_md5, text);
+}
+
+/* True where the request is create-only and something stands there. */
+static bool refuses(struct cloud *cloud, struct request *request) {
+    _cleanup_free_ char *none = request_header(request, "if-none-match");
+    if (!none || !object_at(cloud, key_of(request)))
+        return false;
+    reply_error(request, 412, "PreconditionFailed");
+    return true;
+}
+
+static void put_object(struct cloud *cloud, struct request *request) {
+    _cleanup_free_ char *run = request_header(request, "x-amz-meta-run");
+    check_body(request);
+    if (refuses(cloud, request))
+        return;
+    cloud_put(cloud, key_of(request), run, request->body, request->length);
+    reply(request, 200, "ETag: \"e-put\"\r\n", "", 0);
+}
+
+static void get_object(struct cloud *cloud, struct request *request) {
+    const struct cloud_object *object = object_at(cloud, key_of(request));
+    _cleanup_free_ char *range = request_header(request, "range");
+    if (!object) {
+        reply_error(request, 404, "NoSuchKey");
+        return;
+    }
+    bool head = strcmp(request->method, "HEAD") == 0;
+    _cleanup_free_ char *lines =
+        x_printf("Content-Length: %zu\r\nETag: \"e-got\"\r\n%s%s%s", object->bytes.length,
+                 object->run ? "x-amz-meta-run: " : "", object->run ? object->run : "", object->run ? "\r\n" : "");
+    reply(request, range ? 206 : 200, lines, object->bytes.data, head ? 0 : object->bytes.length);
+}
+
+static void delete_object(struct cloud *cloud, struct request *request) {
+    object_remove(cloud, key_of(request));
+    reply(request, 204, "", "", 0);
+}
+
+static void delete_objects(struct cloud *cloud, struct request *request) {
+    for (const char *at = request->body; (at = strstr(at, "<Key>"));) {
+        at += strlen("<Key>");
+        _cleanup_free_ char *key = x_strndup(at, strcspn(at, "<"));
+        object_remove(cloud, key);
+    }
+    reply(request, 200, "", "<DeleteResult/>", strlen("<DeleteResult/>"));
+}
+
+/* One page holds all. A folder is named once. */
+static void list_objects(struct cloud *cloud, struct request *request) {
+    _cleanup_free_ char *prefix = request_query(request, "prefix");
+    _cleanup_free_ char *delimiter = request_query(request, "delimiter");
+    _cleanup_buffer_ struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    _cleanup_free_ char *folder = NULL;
+    size_t length = prefix ? strlen(prefix) : 0;
+    buffer_add(&out, "<ListBucketResult><IsTruncated>false</IsTruncated>");
+    for (size_t i = 0; i < cloud->object_count; i++) {
+        const char *key = cloud->objects[i]->key;
+        if (length && strncmp(key, prefix, length) != 0)
+            continue;
+        const char *slash = delimiter ? strchr(key + length, '/') : NULL;
+        if (!slash) {
+            buffer_printf(&out, "<Contents><Key>%s</Key><Size>%zu</Size></Contents>", key,
+                          cloud->objects[i]->bytes.length);
+        } else if (!folder || strncmp(key, folder, strlen(folder)) != 0) {
+            free(folder);
+            folder = x_strndup(key, (size_t)(slash - key) + 1);
+            buffer_printf(&out, "<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>", folder);
+        }
+    }
+    buffer_add(&out, "</ListBucketResult>");
+    reply(request, 200, "", out.data, out.length);
+}
+
+/* ------------------------------------------------------------ uploads */
+
+static struct upload *upload_of(const struct cloud *cloud, const char *id) {
+    for (size_t i = 0; i < cloud->upload_count; i++)
+        if (strcmp(cloud->uploads[i]->id, id) == 0)
+            return cloud->uploads[i];
+    return NULL;
+}
+
+static void upload_remove(struct cloud *cloud, struct upload *upload) {
+    size_t i = 0;
+    while (cloud->uploads[i] != upload)
+        i++;
+    memmove(cloud->uploads + i, cloud->uploads + i + 1, (--cloud->upload_count - i) * sizeof *cloud->uploads);
+    upload_free(upload);
+}
+
+static void create_upload(struct cloud *cloud, struct request *request) {
+    struct upload *upload = x_calloc(1, sizeof *upload);
+    upload->id = x_printf("u%zu", ++cloud->upload_number);
+    upload->key = x_strdup(key_of(request));
+    upload->run = request_header(request, "x-amz-meta-run");
+    for (size_t i = 0; i < array_length(upload->parts); i++)
+        upload->parts[i] = BUFFER_INIT(BUFFER_OURS);
+    cloud->uploads = x_realloc(cloud->uploads, (cloud->upload_count + 1) * sizeof(struct upload *));
+    cloud->uploads[cloud->upload_count++] = upload;
+    _cleanup_free_ char *body =
+        x_printf("<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>", upload->id);
+    reply(request, 200, "", body, strlen(body));
+}
+
+static void upload_part(struct upload *upload, struct request *request) {
+    _cleanup_free_ char *number = request_query(request, "partNumber");
+    unsigned at = (unsigned)strtoul(number, NULL, 10);
+    check_body(request);
+    assert_true(at >= 1 && at <= array_length(upload->parts));
+    buffer_clear(&upload->parts[at - 1]);
+    buffer_add_bytes(&upload->parts[at - 1], request->body, request->length);
+    if (at > upload->count)
+        upload->count = at;
+    reply(request, 200, "ETag: \"e-part\"\r\n", "", 0);
+}
+
+static void complete_upload(struct cloud *cloud, struct upload *upload, struct request *request) {
+    struct buffer whole = BUFFER_INIT(BUFFER_OURS);
+    bool forget = request->ruled && request->act == CLOUD_FORGET;
+    if (refuses(cloud, request))
+        return;
+    for (unsigned i = 0; i < upload->count; i++) {
+        _cleanup_free_ char *named = x_printf("<PartNumber>%u</PartNumber>", i + 1);
+        assert_non_null(strstr(request->body, named));
+        assert_true(cloud->small_parts || i + 1 == upload->count || upload->parts[i].length >= (5 << 20));
+        buffer_add_bytes(&whole, upload->parts[i].data, upload->parts[i].length);
+    }
+    cloud_put(cloud, upload->key, upload->run, whole.data, whole.length)->parts = upload->count;
+    buffer_fini(&whole);
+    upload_remove(cloud, upload);
+    static const char done[] =
+        "<CompleteMultipartUploadResult><ETag>\"e-whole\"</ETag></CompleteMultipartUploadResult>";
+    if (forget)
+        reply_error(request, 404, "NoSuchUpload");
+    else
+        reply(request, 200, "", done, strlen(done));
+}
+
+static void list_uploads(struct cloud *cloud, struct request *request) {
+    _cleanup_free_ char *prefix = request_query(request, "prefix");
+    _cleanup_buffer_ struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&out, "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>");
+    for (size_t i = 0; i < cloud->upload_count; i++)
+        if (strncmp(cloud->uploads[i]->key, prefix, strlen(prefix)) == 0)
+            buffer_printf(&out, "<Upload><Key>%s</Key><UploadId>%s</UploadId></Upload>", cloud->uploads[i]->key,
+                          cloud->uploads[i]->id);
+    buffer_add(&out, "</ListMultipartUploadsResult>");
+    reply(request, 200, "", out.data, out.length);
+}
+
+static void serve_upload(struct cloud *cloud, struct request *request, const char *id) {
+    struct upload *upload = upload_of(cloud, id);
+    if (!upload) {
+        reply_error(request, 404, "NoSuchUpload");
+    } else if (strcmp(request->method, "PUT") == 0) {
+        upload_part(upload, request);
+    } else if (strcmp(request->method, "POST") == 0) {
+        complete_upload(cloud, upload, request);
+    } else {
+        upload_remove(cloud, upload);
+        reply(request, 204, "", "", 0);
+    }
+}
+
+void store_serve(struct cloud *cloud, struct request *request) {
+    _cleanup_free_ char *id = request_query(request, "uploadId");
+    _cleanup_free_ char *uploads = request_query(request, "uploads");
+    _cleanup_free_ char *delete = request_query(request, "delete");
+    _cleanup_free_ char *list = request_query(request, "list-type");
+    bool post = strcmp(request->method, "POST") == 0;
+    if (id)
+        serve_upload(cloud, request, id);
+    else if (uploads && post)
+        create_upload(cloud, request);
+    else if (uploads)
+        list_uploads(cloud, request);
+    else if (delete)
+        delete_objects(cloud, request);
+    else if (list)
+        list_objects(cloud, request);
+    else if (strcmp(request->method, "PUT") == 0)
+        put_object(cloud, request);
+    else if (strcmp(request->method, "DELETE") == 0)
+        delete_object(cloud, request);
+    else
+        get_object(cloud, request);
+}
