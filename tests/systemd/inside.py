@@ -355,10 +355,11 @@ libc.ptrace.argtypes = [ctypes.c_long] * 4
 for request in (0x4206, 0x4207):  # PTRACE_SEIZE, PTRACE_INTERRUPT: of this one thread
     if libc.ptrace(request, pid, 0, 0) < 0:
         raise OSError(ctypes.get_errno(), 'ptrace')
-print('held', flush=True)
-status = 0x7f
+status, said = 0x7f, False
 while status & 0xff == 0x7f:  # stopped, in whatever way: it stays so until it is gone
     _, status = os.waitpid(pid, 0x40000000)
+    if not said:
+        said = print('held', flush=True) is None
 '''
 
 
