@@ -60,7 +60,7 @@ static void add_job(const struct job_config *job, int64_t now, struct buffer *ou
     add_plain(out, job->prefix);
     buffer_add(out, !job->enabled ? "; disabled" : job->schedule_count ? "" : "; only on demand");
     for (size_t i = 0; i < job->schedule_count; i++) {
-        buffer_add(out, i ? "; " : "; ");
+        buffer_add(out, "; ");
         add_plain(out, schedule_text(job->schedules[i]));
     }
     if (job->schedule_count)

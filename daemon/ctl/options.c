@@ -163,9 +163,9 @@ static bool check_whole(const struct reader *reader) {
     return true;
 }
 
-/* An option that this version does not know may belong to a command that it does not have yet. */
-static bool command_comes_later(const struct options *options) {
-    return options->command && !options->command->run;
+/* Options of a command that does not exist yet are not known; asking for its help is. */
+static bool skip_option(const struct options *options, const char *word) {
+    return options->command && !options->command->run && strcmp(word, "--help") != 0 && strcmp(word, "-h") != 0;
 }
 
 bool options_parse(int argc, char *const *argv, struct options *options, struct error *error) {
@@ -178,7 +178,7 @@ bool options_parse(int argc, char *const *argv, struct options *options, struct 
         if (!options_over && strcmp(word, "--") == 0)
             options_over = true;
         else if (!options_over && word[0] == '-' && word[1]) {
-            if (!command_comes_later(options) && !read_option(&reader, word))
+            if (!skip_option(options, word) && !read_option(&reader, word))
                 return false;
         } else if (!read_word(&reader, word))
             return false;

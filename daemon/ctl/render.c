@@ -58,7 +58,7 @@ static void add_job_lines(const struct json_object *job, int64_t now, struct buf
         buffer_printf(out, "%s\n", line.data);
     }
     static const char *const members[][2] = {
-        {"error", "last run"}, {"left_behind", "left behind in S3"}, {"mail_error", "mail not sent"}};
+        {"error", "last run failed"}, {"left_behind", "left behind in S3"}, {"mail_error", "mail not sent"}};
     for (size_t i = 0; last && i < array_length(members); i++)
         if (json_string(last, members[i][0])) {
             add_plain(out, name);
@@ -127,7 +127,8 @@ static void add_schedules(const struct json_object *job, struct buffer *out) {
 
 void render_job(const struct json_object *job, int64_t now, struct buffer *out) {
     const struct json_object *last = json_object_at(job, "last");
-    _cleanup_free_ char *next = cell_next(job), *before = cell_last(job);
+    _cleanup_free_ char *next = cell_next(job);
+    _cleanup_free_ char *before = cell_last(job);
     _cleanup_buffer_ struct buffer schedules = BUFFER_INIT(BUFFER_OURS);
     add_schedules(job, &schedules);
     add_field(out, "Job", json_string(job, "name"));
@@ -272,25 +273,31 @@ void render_next(const struct json_object *reply, struct buffer *out) {
     }
 }
 
-void render_result(const char *job, const struct json_object *reply, int64_t now, struct buffer *out) {
-    const struct json_object *result = json_object_at(reply, "result");
+/* "success: 1,000 items, 120.0 KiB in 12.4 s"; "failure after 2.5 s: Scan of ...". */
+static void add_outcome(const struct json_object *result, struct buffer *out) {
     const char *word = json_string(result, "result"), *wrong = json_string(result, "error");
     _cleanup_free_ char *items = cell_count(result, "items"), *size = cell_size(result, "bytes");
-    add_plain(out, job);
-    buffer_add(out, ": ");
+    int64_t took = json_integer(result, "duration_ms", -1);
     add_plain(out, word ? word : "unknown");
+    if (!wrong)
+        buffer_printf(out, ": %s items, %s", items, size);
+    if (took >= 0) {
+        buffer_add(out, wrong ? " after " : " in ");
+        format_duration(out, took);
+    }
     if (wrong) {
         buffer_add(out, ": ");
         add_plain(out, wrong);
-    } else {
-        buffer_printf(out, ": %s items, %s", items, size);
-    }
-    int64_t took = json_integer(result, "duration_ms", -1);
-    if (took >= 0) {
-        buffer_add(out, " in ");
-        format_duration(out, took);
     }
     buffer_add_char(out, '\n');
+}
+
+void render_result(const char *job, const struct json_object *reply, int64_t now, struct buffer *out) {
+    const struct json_object *result = json_object_at(reply, "result");
+    const char *word = json_string(result, "result");
+    add_plain(out, job);
+    buffer_add(out, ": ");
+    add_outcome(result, out);
     if (word && strcmp(word, "success") == 0 && json_string(result, "uri"))
         add_lines(out, "", json_string(result, "uri"));
     if (json_string(result, "left_behind"))

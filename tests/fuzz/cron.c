@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Expressions: what is accepted is asked for times in a zone with daylight saving; each lies after the one before, and is found again
+ * from the second before it. */
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "schedule/schedule.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static const char berlin[] = /* version 2, no transitions: the footer alone */
+    "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4"
+    "\0\0\0\0\0\0CET\0"
+    "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4"
+    "\0\0\0\0\0\0CET\0"
+    "\nCET-1CEST,M3.5.0,M10.5.0/3\n";
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    _cleanup_error_ struct error error = {0};
+    _cleanup_free_ char *text = x_strndup((const char *)bytes, length);
+    struct schedule *schedule = schedule_parse(text, &error);
+    if (!schedule) {
+        assert(error.code == ERROR_INVALID && error.message);
+        return 0;
+    }
+    struct zone *zone = zone_parse("Europe/Berlin", berlin, sizeof berlin - 1, NULL);
+    int64_t at = 1767225600, next, again; /* 2026 */
+    for (int i = 0; i < 50 && schedule_next(schedule, zone, at, &next); i++, at = next) {
+        assert(next > at);
+        assert(schedule_next(schedule, zone, next - 1, &again) && again == next);
+    }
+    zone_unref(zone);
+    schedule_free(schedule);
+    return 0;
+}
