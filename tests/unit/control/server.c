@@ -26,6 +26,8 @@
 #include "control/frame.h"
 #include "control/server.h"
 
+#define PATIENCE_MS 30000 /* of a busy machine, under valgrind too */
+
 struct world {
     uv_loop_t loop;
     struct control_server *server;
@@ -143,7 +145,7 @@ static void turn(struct world *world) {
 }
 
 static void say(struct world *world, int socket, const char *bytes, size_t length) {
-    for (int64_t end = clock_monotonic() + 5000; length && clock_monotonic() < end; turn(world)) {
+    for (int64_t end = clock_monotonic() + PATIENCE_MS; length && clock_monotonic() < end; turn(world)) {
         ssize_t sent = send(socket, bytes, length, MSG_NOSIGNAL);
         if (sent > 0) {
             bytes += sent;
@@ -154,20 +156,24 @@ static void say(struct world *world, int socket, const char *bytes, size_t lengt
     }
 }
 
-/* One reply, parsed; NULL: the connection has ended. */
+/* One reply, parsed; NULL: the connection has ended. Looks ahead, and takes no byte of the reply behind it. */
 static struct json_object *hear(struct world *world, int socket) {
     _cleanup_buffer_ struct buffer got = BUFFER_INIT(BUFFER_OURS);
-    for (int64_t end = clock_monotonic() + 5000; clock_monotonic() < end;) {
-        char byte[1];
-        ssize_t length = recv(socket, byte, 1, 0);
+    for (int64_t end = clock_monotonic() + PATIENCE_MS; clock_monotonic() < end;) {
+        static char bytes[1 << 16];
+        ssize_t length = recv(socket, bytes, sizeof bytes, MSG_PEEK);
         if (length == 0 || (length < 0 && errno != EAGAIN))
             return NULL;
-        if (length < 0)
+        if (length < 0) {
             turn(world);
-        else if (*byte)
-            buffer_add_char(&got, *byte);
-        else
-            return json_parse(got.data, got.length, NULL);
+            continue;
+        }
+        const char *nul = memchr(bytes, '\0', (size_t)length);
+        length = nul ? nul - bytes + 1 : length;
+        assert_int_equal(recv(socket, bytes, (size_t)length, 0), length);
+        buffer_add_bytes(&got, bytes, (size_t)length);
+        if (nul)
+            return json_parse(got.data, got.length - 1, NULL);
     }
     fail_msg("no reply came");
     return NULL;
@@ -505,7 +511,7 @@ static int call_as(struct world *world, uid_t uid, gid_t gid, gid_t also) {
     if (child == 0) {
         struct error error = {0};
         struct control_answer answer;
-        alarm(20);
+        alarm(PATIENCE_MS / 1000);
         if (setgroups(also ? 1 : 0, &also) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
             _exit(99);
         struct control_client *client = control_connect(world->path, &error);
@@ -559,7 +565,7 @@ static void run_tool(void *arg) {
 }
 
 static void wait_for_call(struct world *world) {
-    for (int64_t end = clock_monotonic() + 5000; !world->held && clock_monotonic() < end;)
+    for (int64_t end = clock_monotonic() + PATIENCE_MS; !world->held && clock_monotonic() < end;)
         turn(world);
     assert_non_null(world->held);
 }
