@@ -31,6 +31,17 @@ void daemon_tell_status(const struct daemon *daemon) {
                   daemon->reload.problems.count ? "; the configuration on disk is wrong and not in use" : "");
 }
 
+/* A run that starts or ends changes what systemd shows. */
+static void on_event(void *arg, const struct event *event, int64_t wall_ms, const char *text) {
+    struct daemon *daemon = arg;
+    (void)wall_ms;
+    (void)text;
+    bool of_a_run = event->kind == EVENT_RUN_STARTED || event->kind == EVENT_RUN_SUCCEEDED ||
+                    event->kind == EVENT_RUN_FAILED || event->kind == EVENT_RUN_CANCELLED;
+    if (of_a_run && daemon->jobs && !daemon->stopping)
+        daemon_tell_status(daemon);
+}
+
 /* ------------------------------------------------------------ stopping */
 
 static void close_handle(uv_handle_t *handle) {
@@ -160,6 +171,8 @@ static void serve(struct daemon *daemon, const struct daemon_options *options) {
     _cleanup_free_ char *message = x_printf("dynamodb-backupd " VERSION " serves %zu jobs of %s",
                                             jobs_config(daemon->jobs)->job_count, daemon->config_file);
     daemon->watchdog = watchdog_new(&daemon->loop);
+    daemon->listener = (struct report_listener){.heard = on_event, .arg = daemon};
+    reporter_listen(daemon->shared.reporter, &daemon->listener);
     report(daemon->shared.reporter, EVENT(EVENT_READY, .message = message));
     notify_ready(NULL);
     daemon_tell_status(daemon);

@@ -39,6 +39,7 @@ struct daemon {
     struct jobs *jobs;
     struct control_server *control;
     struct watchdog *watchdog;
+    struct report_listener listener; /* tells systemd when a run starts or ends */
     uv_signal_t hangup, terminate, interrupt;
     uv_async_t asked; /* to stop, by another thread: --local */
     struct reload reload;

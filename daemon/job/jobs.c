@@ -32,8 +32,11 @@ static void job_free(struct job *job) {
     free(job);
 }
 
-void jobs_remove(struct jobs *jobs, struct job *job) {
+void jobs_remove_if_over(struct job *job) {
+    struct jobs *jobs = job->jobs;
     size_t at = 0;
+    if (!job->removed || job->state != JOB_IDLE || !LIST_EMPTY(&job->mails))
+        return;
     while (jobs->items[at] != job)
         at++;
     jobs->count--;
@@ -86,11 +89,13 @@ static void take_jobs(struct jobs *jobs, struct config *config) {
     free(old);
 }
 
-/* A removed job goes at once where nothing of it is under way, else when its run is over. */
+/* A removed job goes at once where nothing of it is under way, else when its run is over and its mail has gone. */
 static void drop_removed(struct jobs *jobs) {
-    for (size_t i = jobs->count; i-- > 0;)
-        if (jobs->items[i]->removed && jobs->items[i]->state != JOB_RUNNING && jobs->items[i]->state != JOB_STOPPING)
-            jobs_remove(jobs, jobs->items[i]);
+    for (size_t i = jobs->count; i-- > 0;) {
+        if (jobs->items[i]->removed && jobs->items[i]->state == JOB_WAITING)
+            job_end_waiting(jobs->items[i], "its job is no longer configured");
+        jobs_remove_if_over(jobs->items[i]);
+    }
 }
 
 bool jobs_apply(struct jobs *jobs, struct config *config, struct error *error) {
@@ -175,10 +180,8 @@ static void cancel_all(struct jobs *jobs) {
         struct job *job = jobs->items[i];
         if (job->alarm)
             alarm_cancel(take_pointer(job->alarm));
-        if (job->state == JOB_WAITING) {
-            TAILQ_REMOVE(&jobs->waiting, job, waiting);
-            job->state = JOB_IDLE;
-        }
+        if (job->state == JOB_WAITING)
+            job_end_waiting(job, "the daemon stops");
         if (job->state == JOB_RUNNING) {
             job->state = JOB_STOPPING;
             backup_cancel(job->backup, "the daemon stops");

@@ -83,12 +83,13 @@ struct jobs {
 };
 
 struct job *jobs_find(const struct jobs *jobs, const char *name);
-void jobs_remove(struct jobs *jobs, struct job *job);
+void jobs_remove_if_over(struct job *job); /* where it has left the configuration and nothing of it is under way */
 
 /* jobs_run.c */
 void job_schedule(struct job *job); /* the next alarm, from now */
 /* `kind`: EVENT_CONTROL where a person asked, else EVENT_RUN_PROGRESS. */
 void job_enqueue(struct job *job, enum event_kind kind, const char *by);
+void job_end_waiting(struct job *job, const char *why); /* a run that never had its turn is over, cancelled */
 void jobs_pump(struct jobs *jobs); /* starts what waits, as far as MaxConcurrentJobs and memory allow */
 void job_drop_mails(struct job *job);
 void job_drop_run(struct job *job); /* at once, as it is; nothing where none runs */

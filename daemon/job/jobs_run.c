@@ -65,6 +65,13 @@ static void mail_free(struct job_mail *mail) {
     free(mail);
 }
 
+/* A job that has left the configuration stays until its last mail has gone. */
+static void mail_over(struct job_mail *mail) {
+    struct job *job = mail->job;
+    mail_free(mail);
+    jobs_remove_if_over(job);
+}
+
 /* What status shows is the newest run's mail. */
 static void set_mail(struct job_mail *mail, enum mail_state state, const struct error *error) {
     struct job *job = mail->job;
@@ -89,7 +96,7 @@ static void on_mail_sent(void *arg, const char *message_id, bool link_cut_short)
     if (link_cut_short)
         say_of_mail(mail, EVENT_RUN_WARNING, NULL,
                     "the download link ends before LinkExpires=: the credentials that signed it end then");
-    mail_free(mail);
+    mail_over(mail);
 }
 
 static void on_mail_failed(void *arg, const struct error *error, int64_t next_ms) {
@@ -107,7 +114,7 @@ static void on_mail_given_up(void *arg, const struct error *error) {
     struct job_mail *mail = arg;
     set_mail(mail, MAIL_GIVEN_UP, error);
     say_of_mail(mail, EVENT_MAIL_GIVEN_UP, error, "the mail could not be sent within a day");
-    mail_free(mail);
+    mail_over(mail);
 }
 
 /* Under the settings that the run was started with. */
@@ -170,14 +177,17 @@ static void tell_watchers(struct job *job) {
     }
 }
 
-/* Gives back the run's place, its memory's share, and what it was started with. */
-static void end_run(struct job *job) {
+/* Gives back the run's place and its memory's share. */
+static void leave_place(struct job *job) {
     struct jobs *jobs = job->jobs;
     jobs->running--;
     jobs->reserved -= job->reserved;
     job->reserved = 0;
     job->state = JOB_IDLE;
     job->backup = NULL;
+}
+
+static void forget_order(struct job *job) {
     config_unref(take_pointer(job->started.config));
     engine_unref(take_pointer(job->started.engine));
 }
@@ -186,7 +196,8 @@ void job_drop_run(struct job *job) {
     if (!job->backup)
         return;
     backup_free(job->backup);
-    end_run(job);
+    leave_place(job);
+    forget_order(job);
 }
 
 /* WarnItemsDrop=: a table that has lost many of its items since the last good backup is worth a look. */
@@ -201,24 +212,46 @@ static void compare_items(struct job *job, struct run_result *result) {
     job->good_items = result->items;
 }
 
+static bool take_flag(bool *flag) {
+    bool was = *flag;
+    *flag = false;
+    return was;
+}
+
+/* The result becomes the job's last one, and is said. Takes what `result` holds. */
+static void keep_result(struct job *job, struct run_result *result) {
+    run_result_fini(&job->last);
+    job->last = *result;
+    *result = (struct run_result){0};
+    job->has_last = true;
+    say_end(job, &job->last);
+}
+
+void job_end_waiting(struct job *job, const char *why) {
+    struct run_result result = {.outcome = RUN_CANCELLED, .started = clock_wall(), .ended = clock_wall()};
+    TAILQ_REMOVE(&job->jobs->waiting, job, waiting);
+    job->state = JOB_IDLE;
+    memcpy(result.run, job->run, sizeof result.run);
+    result.table = x_strdup(job->settings->table);
+    error_set(&result.error, ERROR_CANCELLED, "%s, before it started", why);
+    keep_result(job, &result);
+    job->mail = MAIL_OFF;
+    tell_watchers(job);
+}
+
 static void on_over(void *arg, struct run_result *result) {
     struct job *job = arg;
     struct jobs *jobs = job->jobs;
+    leave_place(job);
     compare_items(job, result);
-    run_result_fini(&job->last);
-    job->last = *result;
-    *result = (struct run_result){0}; /* taken */
-    job->has_last = true;
-    say_end(job, &job->last);
+    keep_result(job, result);
     send_mail(job);
-    end_run(job);
+    forget_order(job);
     tell_watchers(job);
-    if (job->run_again && !jobs->stopping && !job->removed) {
-        job->run_again = false;
+    bool again = take_flag(&job->run_again);
+    if (again && !jobs->stopping && !job->removed && job->settings->enabled)
         job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule, after the run before it");
-    }
-    if (job->removed && job->state == JOB_IDLE)
-        jobs_remove(jobs, job);
+    jobs_remove_if_over(job);
     if (jobs->stopping && !jobs->running)
         jobs_stop(jobs, 0, jobs->stopped, jobs->stopped_arg);
     jobs_pump(jobs);
@@ -292,21 +325,11 @@ enum jobs_refusal jobs_cancel(struct jobs *jobs, const char *name, const char *b
         return JOBS_NOT_RUNNING;
     memcpy(run, job->run, sizeof job->run);
     job->run_again = false;
+    _cleanup_free_ char *why = x_printf("cancelled by %s", by);
     if (job->state == JOB_WAITING) {
-        struct run_result result = {.outcome = RUN_CANCELLED, .started = clock_wall(), .ended = clock_wall()};
-        TAILQ_REMOVE(&jobs->waiting, job, waiting);
-        job->state = JOB_IDLE;
-        memcpy(result.run, job->run, sizeof result.run);
-        result.table = x_strdup(job->settings->table);
-        error_set(&result.error, ERROR_CANCELLED, "cancelled by %s before it started", by);
-        run_result_fini(&job->last);
-        job->last = result;
-        job->has_last = true;
-        say_end(job, &job->last);
-        tell_watchers(job);
+        job_end_waiting(job, why);
         return JOBS_OK;
     }
-    _cleanup_free_ char *why = x_printf("cancelled by %s", by);
     job->state = JOB_STOPPING;
     backup_cancel(job->backup, why);
     return JOBS_OK;
