@@ -62,6 +62,7 @@ static void *own(const void *borrowed) {
 static void copy_request(struct aws_request *to, const struct aws_request *from) {
     *to = *from;
     to->what = x_strdup(from->what);
+    to->needs = x_strdup(from->needs);
     to->method = x_strdup(from->method);
     to->bucket = x_strdup(from->bucket);
     to->path = x_strdup(from->path ? from->path : "/");
@@ -77,6 +78,7 @@ static void free_request(struct aws_request *request) {
     }
     free(own(request->headers));
     free(own(request->what));
+    free(own(request->needs));
     free(own(request->method));
     free(own(request->bucket));
     free(own(request->path));
@@ -195,6 +197,7 @@ static void judge(struct aws_call *call, const struct http_answer *answer, struc
         (void)accepted(call, answer, error);
     else if (answer->status != 404 || !call->request.answer_404)
         classify_answer(error, call->request.service, answer);
+    classify_advise(error, call->request.needs);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer, const struct error *error) {

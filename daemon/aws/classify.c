@@ -89,18 +89,18 @@ static const struct meaning meanings[] = {
     {"ResourceAlreadyExistsException", ERROR_EXISTS, NULL},
     {"ResourceInUseException", ERROR_EXISTS, NULL},
 
-    {"AccessDenied", ERROR_DENIED, "the role may lack this permission"},
-    {"AccessDeniedException", ERROR_DENIED, "the role may lack this permission"},
+    {"AccessDenied", ERROR_DENIED, NULL},
+    {"AccessDeniedException", ERROR_DENIED, NULL},
     {"AllAccessDisabled", ERROR_DENIED, NULL},
     {"IncompleteSignature", ERROR_DENIED, NULL},
     {"InvalidSignatureException", ERROR_DENIED, "the secret key does not belong to the access key"},
-    {"KMS.AccessDeniedException", ERROR_DENIED, "the role may lack this permission on the KMS key"},
+    {"KMS.AccessDeniedException", ERROR_DENIED, "the role may lack a permission on the KMS key"},
     {"MissingAuthenticationToken", ERROR_DENIED, NULL},
     {"MissingAuthenticationTokenException", ERROR_DENIED, NULL},
     {"NotAuthorized", ERROR_DENIED, NULL},
     {"OptInRequired", ERROR_DENIED, NULL},
     {"SignatureDoesNotMatch", ERROR_DENIED, "the secret key does not belong to the access key"},
-    {"UnauthorizedOperation", ERROR_DENIED, "the role may lack this permission"},
+    {"UnauthorizedOperation", ERROR_DENIED, NULL},
 
     {"MessageRejected", ERROR_INVALID,
      "in the SES sandbox every address must be verified first, and From= always must be"},
@@ -316,6 +316,25 @@ void classify_error_document(struct error *error, const struct http_answer *answ
     read_refusal(&refusal, answer);
     enum error_code code = refusal.name ? decide(AWS_S3, &refusal, answer) : ERROR_TRANSIENT;
     tell(error, code, &refusal, answer->status);
+}
+
+/* HEAD is refused without a name. */
+static bool lacks_permission(const struct error *error) {
+    static const char *const names[] = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"};
+    if (error->code != ERROR_DENIED)
+        return false;
+    if (!error->aws_code)
+        return error->http_status == 403;
+    for (size_t i = 0; i < array_length(names); i++) {
+        if (strcmp(error->aws_code, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+void classify_advise(struct error *error, const char *needs) {
+    if (needs && lacks_permission(error))
+        error_advice(error, "the role may lack %s", needs);
 }
 
 bool classify_bucket_region(char region[64], const struct http_answer *answer) {

@@ -71,9 +71,11 @@ struct dynamodb_call *dynamodb_start(struct aws_session *session, const char *op
                                      const char *what, dynamodb_done *done, void *arg) {
     struct dynamodb_call *call = x_calloc(1, sizeof *call);
     _cleanup_free_ char *target = x_printf(TARGET "%s", operation);
+    _cleanup_free_ char *needs = x_printf("dynamodb:%s", operation); /* `what` names the table */
     const struct json_call_request request = {
         .service = AWS_DYNAMODB,
         .what = what,
+        .needs = needs,
         .content_type = CONTENT_TYPE,
         .target = target,
         .body = body,
@@ -134,6 +136,7 @@ struct dynamodb_call *dynamodb_scan_start(struct aws_session *session, const str
                                           const struct dynamodb_page_sink *page, aws_done *done, void *arg) {
     struct dynamodb_call *call = x_calloc(1, sizeof *call);
     _cleanup_free_ char *what = scan_words(scan);
+    _cleanup_free_ char *needs = x_printf("dynamodb:Scan on %s", scan->table);
     const struct http_header headers[] = {
         {"content-type", CONTENT_TYPE, false},
         {"x-amz-target", TARGET "Scan", false},
@@ -144,6 +147,7 @@ struct dynamodb_call *dynamodb_scan_start(struct aws_session *session, const str
     const struct aws_request request = {
         .service = AWS_DYNAMODB,
         .what = what,
+        .needs = needs,
         .method = "POST",
         .headers = headers,
         .header_count = array_length(headers),

@@ -59,6 +59,7 @@ struct json_call *json_call_start(struct aws_session *session, const struct json
     const struct aws_request post = {
         .service = request->service,
         .what = request->what,
+        .needs = request->needs,
         .method = "POST",
         .path = request->path,
         .headers = headers,

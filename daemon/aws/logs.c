@@ -25,9 +25,11 @@ struct logs_call *logs_start(struct aws_session *session, const char *operation,
                              void *arg) {
     struct logs_call *call = x_calloc(1, sizeof *call);
     _cleanup_free_ char *target = x_printf("Logs_20140328.%s", operation);
+    _cleanup_free_ char *needs = x_printf("logs:%s", operation);
     const struct json_call_request request = {
         .service = AWS_LOGS,
         .what = operation,
+        .needs = needs,
         .content_type = "application/x-amz-json-1.1",
         .target = target,
         .body = body,

@@ -24,6 +24,7 @@ void s3_request_object(struct s3_request *request, const struct s3_put *put) {
 
 void s3_put_request(struct s3_request *request, const struct s3_bucket *bucket, const struct s3_put *put) {
     s3_request_init(request, bucket, "PUT", put->key, x_printf("upload of s3://%s/%s", bucket->name, put->key));
+    s3_request_needs(request, bucket, "s3:PutObject", put->key);
     s3_request_object(request, put);
     s3_request_header(request, "if-none-match", put->create_only ? "*" : NULL);
     s3_request_body(request, &put->body);
@@ -41,6 +42,7 @@ static bool asks_range(const struct s3_get *get) {
 
 void s3_get_request(struct s3_request *request, const struct s3_bucket *bucket, const struct s3_get *get) {
     s3_request_init(request, bucket, "GET", get->key, x_printf("download of s3://%s/%s", bucket->name, get->key));
+    s3_request_needs(request, bucket, "s3:GetObject", get->key);
     if (!asks_range(get))
         return;
     _cleanup_free_ char *open = x_printf("bytes=%" PRIu64 "-", get->first);
@@ -71,6 +73,8 @@ struct s3_call *s3_get_object(const struct s3_bucket *bucket, const struct s3_ge
 struct s3_call *s3_head_object(const struct s3_bucket *bucket, const char *key, s3_done *done, void *arg) {
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_request_init(&call->request, bucket, "HEAD", key, x_printf("HEAD of s3://%s/%s", bucket->name, key));
+    s3_request_needs(&call->request, bucket, "s3:GetObject (or s3:ListBucket on the bucket, where it is not there)",
+                     key);
     call->answer_404 = true;
     return s3_call_start(call);
 }

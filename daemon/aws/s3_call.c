@@ -50,10 +50,16 @@ void s3_request_fini(struct s3_request *request) {
     while (request->header_count > 0)
         drop_header(request, request->header_count - 1);
     free(request->what);
+    free(request->needs);
     free(request->path);
     free(request->body_sha256);
     buffer_fini(&request->query);
     buffer_fini(&request->own_body);
+}
+
+void s3_request_needs(struct s3_request *request, const struct s3_bucket *bucket, const char *action, const char *key) {
+    free(request->needs);
+    request->needs = x_printf("%s on %s%s%s", action, bucket->name, key ? "/" : "", key ? key : "");
 }
 
 void s3_request_header(struct s3_request *request, const char *name, const char *value) {
@@ -241,6 +247,7 @@ struct s3_call *s3_call_start(struct s3_call *call) {
     const struct aws_request send = {
         .service = AWS_S3,
         .what = request->what,
+        .needs = request->needs,
         .method = request->method,
         .bucket = call->bucket->name,
         .path = request->path,

@@ -8,6 +8,7 @@
 struct s3_call *s3_delete_object(const struct s3_bucket *bucket, const char *key, s3_done *done, void *arg) {
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_request_init(&call->request, bucket, "DELETE", key, x_printf("deletion of s3://%s/%s", bucket->name, key));
+    s3_request_needs(&call->request, bucket, "s3:DeleteObject", key);
     call->answer_404 = true;
     return s3_call_start(call);
 }
@@ -24,6 +25,7 @@ void s3_delete_request(struct s3_request *request, const struct s3_bucket *bucke
     }
     buffer_add(&body, "</Delete>");
     s3_request_init(request, bucket, "POST", NULL, x_printf("deletion of %zu objects in s3://%s", count, bucket->name));
+    s3_request_needs(request, bucket, "s3:DeleteObject", "*");
     s3_request_query(request, "delete", NULL);
     s3_request_xml(request, &body);
 }

@@ -25,6 +25,7 @@ static void query_text(struct s3_request *request, const char *name, const char 
 void s3_list_request(struct s3_request *request, const struct s3_bucket *bucket, const struct s3_list *list) {
     const char *prefix = list->prefix ? list->prefix : "";
     s3_request_init(request, bucket, "GET", NULL, x_printf("list of s3://%s/%s", bucket->name, prefix));
+    s3_request_needs(request, bucket, "s3:ListBucket", NULL);
     s3_request_query(request, "list-type", "2");
     s3_request_query(request, "encoding-type", "url");
     query_number(request, "max-keys", list->max_keys ? list->max_keys : PAGE);
@@ -44,6 +45,7 @@ struct s3_call *s3_list_parts(const struct s3_bucket *bucket, const char *key, c
                               s3_done *done, void *arg) {
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_request_init(&call->request, bucket, "GET", key, x_printf("list of the parts of s3://%s/%s", bucket->name, key));
+    s3_request_needs(&call->request, bucket, "s3:ListMultipartUploadParts", key);
     s3_request_query(&call->request, "uploadId", upload_id);
     query_number(&call->request, "max-parts", PAGE);
     if (marker)
@@ -56,6 +58,7 @@ struct s3_call *s3_list_uploads(const struct s3_bucket *bucket, const char *pref
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_request_init(&call->request, bucket, "GET", NULL,
                     x_printf("list of the uploads of s3://%s/%s", bucket->name, prefix ? prefix : ""));
+    s3_request_needs(&call->request, bucket, "s3:ListBucketMultipartUploads", NULL);
     s3_request_query(&call->request, "uploads", NULL);
     s3_request_query(&call->request, "encoding-type", "url");
     query_number(&call->request, "max-uploads", PAGE);

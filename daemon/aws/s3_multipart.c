@@ -15,6 +15,7 @@
 void s3_create_request(struct s3_request *request, const struct s3_bucket *bucket, const struct s3_put *put) {
     s3_request_init(request, bucket, "POST", put->key,
                     x_printf("start of the upload of s3://%s/%s", bucket->name, put->key));
+    s3_request_needs(request, bucket, "s3:PutObject", put->key);
     s3_request_query(request, "uploads", NULL);
     s3_request_object(request, put);
     s3_request_header(request, "x-amz-checksum-algorithm", "CRC32");
@@ -41,6 +42,7 @@ void s3_part_request(struct s3_request *request, const struct s3_bucket *bucket,
     _cleanup_free_ char *number = x_printf("%u", part->number);
     s3_request_init(request, bucket, "PUT", part->key,
                     x_printf("upload of part %u of s3://%s/%s", part->number, bucket->name, part->key));
+    s3_request_needs(request, bucket, "s3:PutObject", part->key);
     s3_request_query(request, "partNumber", number);
     s3_request_query(request, "uploadId", part->upload_id);
     s3_request_body(request, &part->body);
@@ -73,6 +75,7 @@ void s3_complete_request(struct s3_request *request, const struct s3_bucket *buc
     _cleanup_free_ char *size = x_printf("%" PRIu64, complete->size);
     s3_request_init(request, bucket, "POST", complete->key,
                     x_printf("completion of the upload of s3://%s/%s", bucket->name, complete->key));
+    s3_request_needs(request, bucket, "s3:PutObject", complete->key);
     s3_request_query(request, "uploadId", complete->upload_id);
     s3_request_header(request, "x-amz-checksum-crc32", crc);
     s3_request_header(request, "x-amz-checksum-type", "FULL_OBJECT");
@@ -116,6 +119,7 @@ struct s3_call *s3_abort_upload(const struct s3_bucket *bucket, const char *key,
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_request_init(&call->request, bucket, "DELETE", key,
                     x_printf("abort of the upload of s3://%s/%s", bucket->name, key));
+    s3_request_needs(&call->request, bucket, "s3:AbortMultipartUpload", key);
     s3_request_query(&call->request, "uploadId", upload_id);
     call->answer_404 = true;
     return s3_call_start(call);

@@ -129,9 +129,11 @@ struct ses_call *ses_send(struct aws_session *session, const struct ses_mail *ma
     struct ses_call *call = x_calloc(1, sizeof *call);
     _cleanup_free_ char *body = ses_mail_body(mail);
     _cleanup_free_ char *what = x_printf("SendEmail from %s", mail->from);
+    _cleanup_free_ char *needs = x_printf("ses:SendEmail on the identity of %s", mail->from);
     const struct json_call_request request = {
         .service = AWS_SES,
         .what = what,
+        .needs = needs,
         .path = "/v2/email/outbound-emails",
         .content_type = "application/json",
         .body = body,

@@ -17,6 +17,12 @@ void classify_answer(struct error *error, enum aws_service service, const struct
 /* The same for an <Error> document that came with status 200 (CompleteMultipartUpload). */
 void classify_error_document(struct error *error, const struct http_answer *answer);
 
+/*
+ * Behind a refusal for want of a permission (AccessDenied and its kin, a 403 without a name): "the role may lack NEEDS",
+ * as in "s3:PutObject on b/k". Nothing for other errors, nor where `needs` is NULL.
+ */
+void classify_advise(struct error *error, const char *needs);
+
 /* x-amz-bucket-region, else <Region> of the error document; false where neither stands there. */
 bool classify_bucket_region(char region[64], const struct http_answer *answer);
 

@@ -64,11 +64,12 @@ typedef bool aws_accept(void *arg, const struct http_answer *answer, struct erro
  */
 struct aws_request {
     enum aws_service service;
-    const char *what;   /* "Scan of studentData": in front of every error */
-    const char *method; /* "POST" */
-    const char *bucket; /* S3 only */
-    const char *path;   /* begins with '/', already encoded; NULL: "/" */
-    const char *query;  /* already encoded, without '?'; NULL: none */
+    const char *what;                  /* "Scan of studentData": in front of every error */
+    const char *needs;                 /* "dynamodb:Scan on studentData": told where AWS denies it; NULL: no words */
+    const char *method;                /* "POST" */
+    const char *bucket;                /* S3 only */
+    const char *path;                  /* begins with '/', already encoded; NULL: "/" */
+    const char *query;                 /* already encoded, without '?'; NULL: none */
     const struct http_header *headers; /* without host, x-amz-date, token, authorization and x-amz-content-sha256 */
     size_t header_count;
     const struct http_slice *body;
@@ -78,9 +79,9 @@ struct aws_request {
     size_t answer_limit;
     aws_accept *accept; /* NULL: every 2xx is a success */
     void *accept_arg;
-    unsigned max_attempts;      /* 0: 8; without a patience the call ends after so many */
-    int64_t stall_timeout_ms;   /* 0: http's */
-    bool answer_404;            /* 404 is an answer, not an error (HEAD of an object) */
+    unsigned max_attempts;          /* 0: 8; without a patience the call ends after so many */
+    int64_t stall_timeout_ms;       /* 0: http's */
+    bool answer_404;                /* 404 is an answer, not an error (HEAD of an object) */
     void (*on_throttle)(void *arg); /* called at each throttled attempt; NULL: none */
     void *throttle_arg;
 };

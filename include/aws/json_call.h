@@ -14,6 +14,7 @@
 struct json_call_request {
     enum aws_service service;
     const char *what;         /* "DescribeTable of studentData": in front of every error */
+    const char *needs;        /* as in struct aws_request */
     const char *path;         /* NULL: "/" */
     const char *content_type; /* "application/x-amz-json-1.0" */
     const char *target;       /* X-Amz-Target; NULL: none */

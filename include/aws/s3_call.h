@@ -15,6 +15,7 @@
 struct s3_request {
     const char *method;
     char *what;                                  /* "upload of s3://b/k": in front of every error */
+    char *needs;                                 /* "s3:PutObject on b/k": told where it is denied */
     char *path;                                  /* of the key, encoded */
     struct buffer query;                         /* encoded */
     struct http_header headers[S3_HEADERS_MOST]; /* names are constants, values those below */
@@ -31,6 +32,9 @@ struct s3_request {
 void s3_request_init(struct s3_request *request, const struct s3_bucket *bucket, const char *method, const char *key,
                      char *what);
 void s3_request_fini(struct s3_request *request);
+
+/* The IAM action that the request takes, on the bucket, or on its `key`. */
+void s3_request_needs(struct s3_request *request, const struct s3_bucket *bucket, const char *action, const char *key);
 
 /* Copies the value; nothing where it is NULL. */
 void s3_request_header(struct s3_request *request, const char *name, const char *value);

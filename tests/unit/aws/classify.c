@@ -61,7 +61,7 @@ static void xml_names_decide(void **state) {
     struct http_answer answer = answer_of(403, NULL, 0,
                                           "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>No"
                                           "</Message><RequestId>R2</RequestId></Error>");
-    assert_means(AWS_S3, &answer, ERROR_DENIED, "403 AccessDenied: No (request R2): the role may lack this permission");
+    assert_means(AWS_S3, &answer, ERROR_DENIED, "403 AccessDenied: No (request R2)");
     answer = answer_of(403, NULL, 0,
                        "<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code>"
                        "<Message>bad</Message></Error><RequestId>R3</RequestId></ErrorResponse>");
@@ -146,6 +146,32 @@ static void an_error_document_may_come_with_200(void **state) {
     assert_int_equal(unknown.code, ERROR_INVALID);
 }
 
+static void assert_advice(int status, const char *body, const char *needs, const char *message) {
+    _cleanup_error_ struct error error = {0};
+    const struct http_answer answer = answer_of(status, NULL, 0, body);
+    classify_answer(&error, AWS_S3, &answer);
+    classify_advise(&error, needs);
+    assert_string_equal(error.message, message);
+}
+
+static void a_missing_permission_is_named(void **state) {
+    (void)state;
+    const char *needs = "s3:PutObject on b/k";
+    assert_advice(403, "<Error><Code>AccessDenied</Code></Error>", needs,
+                  "403 AccessDenied: the role may lack s3:PutObject on b/k");
+    assert_advice(400, "{\"__type\":\"AccessDeniedException\"}", "dynamodb:Scan on t",
+                  "400 AccessDeniedException: the role may lack dynamodb:Scan on t");
+    assert_advice(403, "", needs, "403: the role may lack s3:PutObject on b/k");
+    assert_advice(403, "<Error><Code>AccessDenied</Code></Error>", NULL, "403 AccessDenied");
+    assert_advice(401, "", needs, "401");
+    assert_advice(500, "", needs, "500");
+    assert_advice(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", needs,
+                  "403 SignatureDoesNotMatch: the secret key does not belong to the access key");
+    struct error none = {0};
+    classify_advise(&none, needs);
+    assert_null(none.message);
+}
+
 static void a_bucket_elsewhere_names_its_region(void **state) {
     (void)state;
     char region[64];
@@ -198,6 +224,7 @@ int main(void) {
         cmocka_unit_test(what_is_neither_json_nor_xml_is_quoted),
         cmocka_unit_test(long_words_are_cut),
         cmocka_unit_test(an_error_document_may_come_with_200),
+        cmocka_unit_test(a_missing_permission_is_named),
         cmocka_unit_test(a_bucket_elsewhere_names_its_region),
         cmocka_unit_test(retry_after_is_read_in_all_its_forms),
     };

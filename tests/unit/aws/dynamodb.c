@@ -54,6 +54,7 @@ static void an_operation_is_a_post_of_json(void **state) {
     describe(&heard);
     assert_string_equal(fake.line, "POST /");
     assert_string_equal(fake.what, "DescribeTable of studentData");
+    assert_string_equal(fake.needs, "dynamodb:DescribeTable");
     assert_string_equal(fake.headers,
                         "content-type: application/x-amz-json-1.0\nx-amz-target: DynamoDB_20120810.DescribeTable\n");
     assert_string_equal(fake.body, "{\"TableName\":\"studentData\"}");
@@ -202,6 +203,7 @@ static void a_cancelled_scan_never_hears(void **state) {
     const struct dynamodb_page_sink sink = {0};
     dynamodb_cancel(dynamodb_scan_start(NULL, &(struct dynamodb_scan){.table = "t"}, &sink, hear_page, &page));
     assert_string_equal(fake.what, "Scan of t");
+    assert_string_equal(fake.needs, "dynamodb:Scan on t");
     assert_int_equal(page.heard.times, 0);
 }
 

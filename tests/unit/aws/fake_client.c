@@ -17,10 +17,11 @@ struct fake_call fake;
 
 static void forget(void) {
     free(fake.what);
+    free(fake.needs);
     free(fake.line);
     free(fake.headers);
     free(fake.body);
-    fake.what = fake.line = fake.headers = fake.body = NULL;
+    fake.what = fake.needs = fake.line = fake.headers = fake.body = NULL;
 }
 
 int fake_reset(void **state) {
@@ -59,6 +60,7 @@ struct aws_call *aws_start(struct aws_session *session, const struct aws_request
     fake.starts++;
     fake.running = true;
     fake.what = x_strdup(request->what);
+    fake.needs = x_strdup(request->needs);
     fake.line = line_of(request);
     fake.headers = headers_of(request);
     fake.body = body_of(request);

@@ -12,8 +12,8 @@
 struct fake_call {
     unsigned starts, cancels;
     bool running;
-    char *what, *line, *headers, *body; /* line: "PUT b /key?query"; headers: "name: value\n" each, in order */
-    struct aws_request request;         /* strings of the caller: only flags and pointers that live are good */
+    char *what, *needs, *line, *headers, *body; /* line: "PUT b /key?query"; headers: "name: value\n" each, in order */
+    struct aws_request request;                 /* strings of the caller: only flags and pointers that live are good */
     aws_done *done;
     void *arg;
 };

@@ -119,6 +119,7 @@ static void put_sends_nothing_else(void **state) {
     const struct s3_put put = {.key = "k"};
     s3_put_object(&bucket, &put, hear, &heard);
     assert_string_equal(fake.line, "PUT b /k");
+    assert_string_equal(fake.needs, "s3:PutObject on b/k");
     assert_string_equal(fake.headers, "");
     assert_null(fake.request.body_sha256);
     fake_answer(200, "date: soon\n", "");
@@ -185,6 +186,7 @@ static void get_asks_for_ranges(void **state) {
         const struct s3_get get = {.key = "k", .first = cases[i].first, .last = cases[i].last, .limit = 77};
         s3_get_object(&bucket, &get, hear, &heard);
         assert_string_equal(fake.line, "GET b /k");
+        assert_string_equal(fake.needs, "s3:GetObject on b/k");
         assert_string_equal(fake.headers, cases[i].headers);
         assert_int_equal(fake.request.answer_limit, 77);
         fake_answer(i ? 206 : 200, "x-amz-meta-run: r1\netag: \"e\"\n", "bytes");
@@ -224,6 +226,7 @@ static void what_is_not_there_is_an_answer(void **state) {
     fake_answer(404, "", "");
     s3_delete_object(&bucket, "k", hear, &heard[2]);
     assert_string_equal(fake.line, "DELETE b /k");
+    assert_string_equal(fake.needs, "s3:DeleteObject on b/k");
     fake_answer(404, "", no_key);
     for (size_t i = 0; i < array_length(heard); i++) {
         assert_done(&heard[i]);
@@ -268,6 +271,7 @@ static void deleting_many_goes_in_batches(void **state) {
     keys[S3_DELETE_BATCH + 1] = "last";
     s3_delete_objects(&bucket, keys, array_length(keys), hear, &heard);
     assert_string_equal(fake.line, "POST b /?delete");
+    assert_string_equal(fake.needs, "s3:DeleteObject on b/*");
     assert_string_equal(fake.what, "deletion of 1000 objects in s3://b");
     fake_answer(200, "", "<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code></Error></DeleteResult>");
     assert_int_equal(heard.times, 0);
@@ -310,6 +314,7 @@ static void list_asks_with_encoding(void **state) {
     assert_string_equal(heard.next, "n");
     s3_cancel(s3_list_objects(&bucket, &(struct s3_list){0}, hear, &plain));
     assert_string_equal(fake.line, "GET b /?list-type=2&encoding-type=url&max-keys=1000");
+    assert_string_equal(fake.needs, "s3:ListBucket on b");
 }
 
 static void a_broken_list_is_an_error(void **state) {
@@ -325,12 +330,14 @@ static void lists_of_parts_and_uploads(void **state) {
     _cleanup_heard_ struct heard heard = {0};
     s3_cancel(s3_list_parts(&bucket, "a/k", "u+1", 0, hear, &heard));
     assert_string_equal(fake.line, "GET b /a/k?uploadId=u%2B1&max-parts=1000");
+    assert_string_equal(fake.needs, "s3:ListMultipartUploadParts on b/a/k");
     s3_list_parts(&bucket, "a/k", "u", 1000, hear, &heard);
     assert_string_equal(fake.line, "GET b /a/k?uploadId=u&max-parts=1000&part-number-marker=1000");
     fake_answer(200, "", "<ListPartsResult/>");
     assert_done(&heard);
     s3_cancel(s3_list_uploads(&bucket, "p/", NULL, hear, &heard));
     assert_string_equal(fake.line, "GET b /?uploads&encoding-type=url&max-uploads=1000&prefix=p%2F");
+    assert_string_equal(fake.needs, "s3:ListBucketMultipartUploads on b");
     s3_cancel(s3_list_uploads(&bucket, NULL, "key-marker=k%20&upload-id-marker=u", hear, &heard));
     assert_string_equal(fake.line,
                         "GET b /?uploads&encoding-type=url&max-uploads=1000&key-marker=k%20&upload-id-marker=u");
@@ -342,6 +349,7 @@ static void create_names_the_checksum(void **state) {
     const struct s3_put put = {.key = "k", .content_type = "application/json", .run = "r", .create_only = true};
     s3_create_upload(&bucket, &put, hear, &heard);
     assert_string_equal(fake.line, "POST b /k?uploads");
+    assert_string_equal(fake.needs, "s3:PutObject on b/k");
     assert_string_equal(fake.headers, "content-type: application/json\nx-amz-meta-run: r\n"
                                       "x-amz-checksum-algorithm: CRC32\nx-amz-checksum-type: FULL_OBJECT\n");
     fake_answer(200, "", "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>");
@@ -358,6 +366,7 @@ static void a_part_is_sent_with_its_checksums(void **state) {
     const struct s3_part_upload part = {.key = "k", .upload_id = "2~u/", .number = 7, .body = hello_body()};
     s3_upload_part(&bucket, &part, hear, &heard);
     assert_string_equal(fake.line, "PUT b /k?partNumber=7&uploadId=2~u%2F");
+    assert_string_equal(fake.needs, "s3:PutObject on b/k");
     assert_string_equal(fake.what, "upload of part 7 of s3://b/k");
     assert_string_equal(fake.headers, "content-md5: XUFAKrxLKna5cZ2REBfFkg==\nx-amz-checksum-crc32: NhCmhg==\n");
     fake_answer(200, "etag: \"p7\"\n", "");
@@ -376,6 +385,7 @@ static void complete_sends_every_part(void **state) {
     complete.create_only = true;
     s3_complete_upload(&bucket, &complete, hear, &heard);
     assert_string_equal(fake.line, "POST b /k?uploadId=u");
+    assert_string_equal(fake.needs, "s3:PutObject on b/k");
     assert_string_equal(fake.body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
                                    "<Part><PartNumber>1</PartNumber><ETag>&quot;e1&quot;</ETag>"
                                    "<ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>"
@@ -417,6 +427,7 @@ static void aborting_what_is_gone_succeeds(void **state) {
     _cleanup_heard_ struct heard heard = {0}, gone = {0};
     s3_abort_upload(&bucket, "k", "u", hear, &heard);
     assert_string_equal(fake.line, "DELETE b /k?uploadId=u");
+    assert_string_equal(fake.needs, "s3:AbortMultipartUpload on b/k");
     fake_answer(204, "", "");
     assert_done(&heard);
     s3_abort_upload(&bucket, "k", "u", hear, &gone);
