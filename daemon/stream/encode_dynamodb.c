@@ -15,6 +15,8 @@
 #define SMALL     512  /* up to here our loop beats a call of memcpy() */
 #define STEP      64   /* what the loop copies at once, past the item's end too */
 
+static const char line_head[8] = {'{', '"', 'I', 't', 'e', 'm', '"', ':'}, line_tail[2] = {'}', '\n'};
+
 static bool count_exactly(const struct chunk_encode *encode, size_t number, struct type_counts *counts,
                           struct error *error) {
     char window[1024];
@@ -48,17 +50,17 @@ static inline void put_plain(struct output *output, const struct chunk_encode *e
     char *at = output->at;
     size_t reach = span.length + STEP;
     if (span.length > SMALL || (size_t)(output->end - at) < reach + 16 || span.offset + reach > encode->index->length) {
-        output_put(output, "{\"Item\":", 8);
+        output_put(output, line_head, sizeof line_head);
         output_put(output, item, span.length);
-        output_put(output, "}\n", 2);
+        output_put(output, line_tail, sizeof line_tail);
         return;
     }
-    memcpy(at, "{\"Item\":", 8);
-    at += 8;
+    memcpy(at, line_head, sizeof line_head);
+    at += sizeof line_head;
     for (size_t i = 0; i < span.length; i += STEP)
         memcpy(at + i, item + i, STEP);
-    memcpy(at + span.length, "}\n", 2);
-    output->at = at + span.length + 2;
+    memcpy(at + span.length, line_tail, sizeof line_tail);
+    output->at = at + span.length + sizeof line_tail;
 }
 
 static bool has_control(const char *item, size_t length) {
@@ -77,10 +79,10 @@ static bool put_doubtful(struct output *output, const struct chunk_encode *encod
         put_plain(output, encode, span);
         return true;
     }
-    output_put(output, "{\"Item\":", 8);
+    output_put(output, line_head, sizeof line_head);
     if (!put_one_line(output, encode, number, error))
         return false;
-    output_put(output, "}\n", 2);
+    output_put(output, line_tail, sizeof line_tail);
     return true;
 }
 

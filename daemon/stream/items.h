@@ -25,7 +25,7 @@ static inline bool items_reserve(struct page_index *index, size_t more) {
 typedef bool items_scan(struct cursor *cursor, struct page_index *index);
 
 items_scan items_portable; /* false: the cursor's error is set */
-items_scan items_avx2, items_sse2, items_neon;
+items_scan items_avx512, items_avx2, items_sse2, items_neon;
 
 /* What stands from a boundary up to `to`, which holds a '{' or ']', is right: one comma before a further item. */
 static inline bool items_gap(const char *bytes, size_t at, size_t to, bool first) {

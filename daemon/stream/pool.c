@@ -140,12 +140,10 @@ struct page *page_new(struct pool *pool, void (*evict)(void *arg), void *arg) {
 }
 
 static struct page_slot *youngest_arriving(const struct pool *pool) {
-    struct page_slot *slot;
-    TAILQ_FOREACH_REVERSE(slot, &pool->pages, page_list, live) {
-        if (!slot->held)
-            return slot;
-    }
-    return NULL;
+    struct page_slot *slot = TAILQ_LAST(&pool->pages, page_list);
+    while (slot && slot->held)
+        slot = TAILQ_PREV(slot, page_list, live);
+    return slot;
 }
 
 static bool grow(struct page_slot *slot) {

@@ -118,6 +118,12 @@ static bool always(void) {
 }
 
 #ifdef __x86_64__
+/* Only where AVX-512 does not slow the clock: the processors that brought VBMI, and later ones. */
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
+           __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+}
+
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi") &&
            __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
@@ -131,6 +137,7 @@ static const struct {
     bool (*here)(void);
 } implementations[] = {
 #if defined __x86_64__
+    {"avx512", items_avx512, has_avx512},
     {"avx2", items_avx2, has_avx2},
     {"sse2", items_sse2, always},
 #elif defined __aarch64__

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The survey by vectors: 32 bytes with AVX2, else 16. Most hold nothing to look at; the others are read byte by byte. */
+/* The survey by vectors of 64, 32 or 16 bytes. Most hold nothing to look at; what others hold is read byte by byte. */
 #include "survey.h"
 
 #include <string.h>
@@ -51,35 +51,48 @@ static bool survey_bytes(const char *from, const char *to, struct type_counts *c
 }
 
 /* Those of a vector that are worth reading, one bit a byte. */
-static inline bool survey_mask(const char *from, uint32_t mask, struct type_counts *counts) {
+static inline bool survey_mask(const char *from, uint64_t mask, struct type_counts *counts) {
     for (; __builtin_expect(mask, 0); mask &= mask - 1) {
-        if (!survey_byte(from + __builtin_ctz(mask), counts))
+        if (!survey_byte(from + __builtin_ctzll(mask), counts))
             return false;
     }
     return true;
 }
 
 #if defined __x86_64__
-#define AVX2 __attribute__((target("avx2")))
+#define AVX2   __attribute__((target("avx2")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,bmi")))
 
-AVX2 static inline __m256i load32(const char *bytes) {
-    return _mm256_loadu_si256((const __m256i *)(const void *)bytes);
+AVX512 static inline uint64_t equal64(const char *from, char c) {
+    return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(from), _mm512_set1_epi8(c));
 }
 
-AVX2 static inline __m256i equal32(__m256i bytes, char c) {
-    return _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(c));
+/* Behind a '{' a control character needs no look: it is found as such. */
+AVX512 static inline uint64_t interesting64(const char *from) {
+    uint64_t type = (equal64(from + 2, 'B') & equal64(from + 3, '"')) | equal64(from + 3, 'S') | equal64(from + 1, ' ');
+    uint64_t control = _mm512_cmplt_epu8_mask(_mm512_loadu_si512(from), _mm512_set1_epi8(' '));
+    return (equal64(from, '{') & type) | control;
 }
 
-AVX2 static inline __m256i at_most32(__m256i bytes, char c) {
-    return _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(c)), bytes);
+AVX512 static bool widest(const char *from, const char *to, const char *end, struct type_counts *counts) {
+    for (; to - from >= 64 && end - from >= 64 + LOOKAHEAD; from += 64) {
+        if (!survey_mask(from, interesting64(from), counts))
+            return false;
+    }
+    return survey_bytes(from, to, counts);
+}
+
+AVX2 static inline __m256i equal32(const char *from, char c) {
+    return _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)from), _mm256_set1_epi8(c));
 }
 
 AVX2 static inline uint32_t interesting32(const char *from) {
-    __m256i bytes = load32(from), third = load32(from + 3);
-    __m256i b = _mm256_and_si256(equal32(load32(from + 2), 'B'), equal32(third, '"'));
-    __m256i type = _mm256_or_si256(b, equal32(third, 'S'));
-    __m256i brace = _mm256_and_si256(equal32(bytes, '{'), _mm256_or_si256(type, at_most32(load32(from + 1), ' ')));
-    return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(brace, at_most32(bytes, ' ' - 1)));
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)from);
+    __m256i type =
+        _mm256_or_si256(_mm256_and_si256(equal32(from + 2, 'B'), equal32(from + 3, '"')), equal32(from + 3, 'S'));
+    __m256i brace = _mm256_and_si256(equal32(from, '{'), _mm256_or_si256(type, equal32(from + 1, ' ')));
+    __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(' ' - 1)), bytes);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(brace, control));
 }
 
 AVX2 static bool wide(const char *from, const char *to, const char *end, struct type_counts *counts) {
@@ -90,24 +103,16 @@ AVX2 static bool wide(const char *from, const char *to, const char *end, struct 
     return survey_bytes(from, to, counts);
 }
 
-static inline __m128i load16(const char *bytes) {
-    return _mm_loadu_si128((const __m128i *)(const void *)bytes);
-}
-
-static inline __m128i equal16(__m128i bytes, char c) {
-    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
-}
-
-static inline __m128i at_most16(__m128i bytes, char c) {
-    return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(c)), bytes);
+static inline __m128i equal16(const char *from, char c) {
+    return _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)from), _mm_set1_epi8(c));
 }
 
 static inline uint32_t interesting16(const char *from) {
-    __m128i bytes = load16(from), third = load16(from + 3);
-    __m128i type =
-        _mm_or_si128(_mm_and_si128(equal16(load16(from + 2), 'B'), equal16(third, '"')), equal16(third, 'S'));
-    __m128i brace = _mm_and_si128(equal16(bytes, '{'), _mm_or_si128(type, at_most16(load16(from + 1), ' ')));
-    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(brace, at_most16(bytes, ' ' - 1)));
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)from);
+    __m128i type = _mm_or_si128(_mm_and_si128(equal16(from + 2, 'B'), equal16(from + 3, '"')), equal16(from + 3, 'S'));
+    __m128i brace = _mm_and_si128(equal16(from, '{'), _mm_or_si128(type, equal16(from + 1, ' ')));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(' ' - 1)), bytes);
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(brace, control));
 }
 
 #elif defined __aarch64__
@@ -117,7 +122,7 @@ static inline uint32_t interesting16(const char *from) {
     uint8x16_t bytes = vld1q_u8(at), third = vld1q_u8(at + 3);
     uint8x16_t b = vandq_u8(vceqq_u8(vld1q_u8(at + 2), vdupq_n_u8('B')), vceqq_u8(third, vdupq_n_u8('"')));
     uint8x16_t type = vorrq_u8(b, vceqq_u8(third, vdupq_n_u8('S'))), next = vld1q_u8(at + 1);
-    uint8x16_t brace = vandq_u8(vceqq_u8(bytes, vdupq_n_u8('{')), vorrq_u8(type, vcleq_u8(next, vdupq_n_u8(' '))));
+    uint8x16_t brace = vandq_u8(vceqq_u8(bytes, vdupq_n_u8('{')), vorrq_u8(type, vceqq_u8(next, vdupq_n_u8(' '))));
     return vmaxvq_u8(vorrq_u8(brace, vcltq_u8(bytes, vdupq_n_u8(' ')))) ? 0xffff : 0;
 }
 
@@ -149,10 +154,18 @@ bool survey16(const char *from, const char *to, const char *end, struct type_cou
     return all_or_nothing(narrow, from, to, end, counts);
 }
 
-bool survey(const char *from, const char *to, const char *end, struct type_counts *counts) {
+bool survey32(const char *from, const char *to, const char *end, struct type_counts *counts) {
 #if defined __x86_64__
     if (__builtin_cpu_supports("avx2"))
         return all_or_nothing(wide, from, to, end, counts);
 #endif
     return survey16(from, to, end, counts);
+}
+
+bool survey(const char *from, const char *to, const char *end, struct type_counts *counts) {
+#if defined __x86_64__
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi"))
+        return all_or_nothing(widest, from, to, end, counts);
+#endif
+    return survey32(from, to, end, counts);
 }

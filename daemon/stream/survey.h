@@ -15,7 +15,8 @@
 /* Whole items from `from` to `to`, of a page that ends at `end`. False: in doubt; `counts` is then as it was. */
 bool survey(const char *from, const char *to, const char *end, struct type_counts *counts);
 
-/* The same with vectors of 16 bytes: what survey() is where there is no AVX2. */
+/* The same with vectors of at most 32 and 16 bytes: what survey() is where there is no AVX-512, no AVX2. */
+bool survey32(const char *from, const char *to, const char *end, struct type_counts *counts);
 bool survey16(const char *from, const char *to, const char *end, struct type_counts *counts);
 
 #endif

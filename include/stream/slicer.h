@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A Scan page cut into items without a parse tree: where each item stands, where LastEvaluatedKey stands, the counts.
- * Pure. SIMD chosen at run time (AVX2; SSE2 or NEON), and a portable twin that gives the same on every input.
+ * Pure. SIMD chosen at run time (AVX-512, AVX2, SSE2 or NEON), and a portable twin that gives the same on every input.
  *
  * What it checks: members, strings and brackets are well-formed and at most 96 deep, Items and Count are there, none that we
  * know is there twice, each item is an object that is not empty, Count is the number of items, nothing but white space
@@ -35,7 +35,7 @@ struct page_index {
 bool page_slice(struct page_index *index, const char *bytes, size_t length, struct error *error);
 void page_index_fini(struct page_index *index);
 
-/* For tests and the bench: by name "avx2", "sse2", "neon", "portable"; false where this machine has it not. */
+/* For tests and the bench: by name "avx512", "avx2", "sse2", "neon", "portable"; false where this machine has it not. */
 bool page_slice_by(const char *implementation, struct page_index *index, const char *bytes, size_t length,
                    struct error *error);
 const char *page_slice_implementation(void); /* the one page_slice() uses */

@@ -159,8 +159,11 @@ static void speed(struct table *table, unsigned kind, const char *row, struct be
 }
 
 static void bench_slice(struct table *table, unsigned kind, struct bench *bench) {
-    static const char *const names[][2] = {
-        {"portable", "slice, portable"}, {"sse2", "slice, SSE2"}, {"neon", "slice, NEON"}, {"avx2", "slice, AVX2"}};
+    static const char *const names[][2] = {{"portable", "slice, portable"},
+                                           {"sse2", "slice, SSE2"},
+                                           {"neon", "slice, NEON"},
+                                           {"avx2", "slice, AVX2"},
+                                           {"avx512", "slice, AVX-512"}};
     for (size_t i = 0; i < array_length(names); i++) {
         bench->implementation = names[i][0];
         if (page_slice_by(names[i][0], &bench->scratch, bench->made.page.data, bench->made.page.length, NULL))

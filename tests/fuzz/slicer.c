@@ -29,7 +29,7 @@ static bool equal(const struct page_index *a, const struct page_index *b) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
-    static const char *const others[] = {"avx2", "sse2", "neon"};
+    static const char *const others[] = {"avx512", "avx2", "sse2", "neon"};
     char *page = x_malloc(length + !length);
     if (length)
         memcpy(page, bytes, length);

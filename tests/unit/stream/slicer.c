@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "pages.h"
 
-static const char *const implementations[] = {"portable", "sse2", "neon", "avx2"};
+static const char *const implementations[] = {"portable", "sse2", "neon", "avx2", "avx512"};
 
 static bool here(const char *implementation) {
     struct page_index index = {0};

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "pages.h"
 
-static const char *const implementations[] = {"portable", "avx2", "sse2", "neon"};
+static const char *const implementations[] = {"portable", "avx512", "avx2", "sse2", "neon"};
 
 struct result {
     struct page_index index;
