@@ -80,7 +80,7 @@ def test_check_prints_the_next_times_and_names_what_is_wrong(setup):
 def test_next_without_a_configuration(setup):
     one = setup()
     out = one.ctl('next', '0 2 * * mon-fri', '--timezone', 'Asia/Ho_Chi_Minh', '--count', '3', '--from', '2026-11-20T00:00:00Z').stdout
-    assert len(re.findall(r'2026-11-2[0-4].02:00', out)) == 3, out
+    assert len(re.findall(r'2026-11-2[345].02:00', out)) == 3, out
 
 
 # Reload.
