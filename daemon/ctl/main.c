@@ -10,7 +10,7 @@
 int main(int argc, char **argv) {
     _cleanup_error_ struct error error = {0};
     _cleanup_buffer_ struct buffer help = BUFFER_INIT(BUFFER_OURS);
-    struct options options;
+    struct options options = {0};
     signal(SIGPIPE, SIG_IGN);
     if (!options_parse(argc, argv, &options, &error)) {
         say_error(&error);
