@@ -7,7 +7,7 @@
  *     OPEN      _started: the first object, the last that is ever deleted
  *     STREAM    Scan -> pages -> parts, until the last part of the last page stands in S3
  *     COMPLETE  the multipart objects
- *     SWEEP     after a retry: an upload whose creation was answered into the void is aborted
+ *     SWEEP     where there were uploads: one whose creation was answered into the void is aborted
  *     MANIFEST  DynamoDB's own manifests and their checksums
  *     COMMIT    backup.json, create-only: from here on the backup exists
  *     UNDO      instead of any of these: a failure or a cancel; all that was made is taken back
@@ -288,10 +288,19 @@ static void on_swept(void *arg, const struct error *error) {
     go_on_to_manifests(backup);
 }
 
+/* An object of one part was one PUT. */
+static bool had_uploads(const struct backup_record *record) {
+    const struct output_record *output = backup_record_output(record, FORMAT_JSON);
+    for (size_t i = 0; output && i < output->object_count; i++)
+        if (output->objects[i].part_count > 1)
+            return true;
+    return false;
+}
+
+/* Retries are no sign: curl itself sends a request again, unseen, where a connection that it had kept open breaks. */
 static void on_completed(void *arg) {
     struct backup *backup = arg;
-    bool had_upload = backup_record_output(backup->record, FORMAT_JSON);
-    if (had_upload && backup->patience.retries)
+    if (had_uploads(backup->record))
         enter(backup, SWEEP);
     else
         go_on_to_manifests(backup);

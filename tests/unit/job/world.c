@@ -133,8 +133,12 @@ static void add_page(struct world *world, unsigned segment, unsigned count, size
     uint64_t dice = world->items;
     for (unsigned i = 0; i < count; i++) {
         buffer_printf(&items, "%s{\"id\":{\"S\":\"i%u\"},\"pad\":{\"S\":\"", i ? "," : "", world->items++);
-        for (size_t k = 0; k < size; k++)
-            buffer_add_char(&items, flat ? 'x' : any_letter(&dice));
+        assert_true(buffer_reserve(&items, size));
+        if (flat)
+            memset(items.data + items.length, 'x', size);
+        for (size_t k = 0; k < size && !flat; k++)
+            items.data[items.length + k] = any_letter(&dice);
+        items.length += size;
         buffer_add(&items, "\"}}");
     }
     cloud_page(world->cloud, segment, items.data ? items.data : "", count);
@@ -252,17 +256,32 @@ static void meet(unsigned *met, const struct world *world, const char *id) {
     met[number]++;
 }
 
+/* Large texts are looked through, not parsed: json-c reads 27 MB a second. `before` is what stands before an id. */
+static bool meet_large(unsigned *met, const struct world *world, const struct buffer *text, const char *before) {
+    if (text->length < ((size_t)1 << 20))
+        return false;
+    for (const char *at = text->data; (at = strstr(at, before));) {
+        at += strlen(before);
+        meet(met, world, at);
+    }
+    return true;
+}
+
 /* An array per object, one bracket at each end. */
 static void meet_plain(unsigned *met, const struct world *world, const struct buffer *text) {
+    assert_true(text->data[0] == '[' && strcmp(text->data + text->length - 3, "\n]\n") == 0);
+    if (meet_large(met, world, text, "{\"id\":\""))
+        return;
     struct json_object *array = json_tokener_parse(text->data);
     assert_true(json_object_is_type(array, json_type_array));
-    assert_true(text->data[0] == '[' && strcmp(text->data + text->length - 3, "\n]\n") == 0);
     for (size_t i = 0; i < json_object_array_length(array); i++)
         meet(met, world, json_string(json_object_array_get_idx(array, i), "id"));
     json_object_put(array);
 }
 
 static void meet_lines(unsigned *met, const struct world *world, const struct buffer *text) {
+    if (meet_large(met, world, text, "{\"Item\":{\"id\":{\"S\":\""))
+        return;
     for (char *line = text->data, *end; line && *line; line = end + 1) {
         end = strchr(line, '\n');
         assert_non_null(end);

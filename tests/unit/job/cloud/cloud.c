@@ -206,6 +206,12 @@ bool cloud_release(struct cloud *cloud, const char *match) {
     return false;
 }
 
+void cloud_forget_held(struct cloud *cloud) {
+    struct request *request;
+    while ((request = TAILQ_FIRST(&cloud->held)))
+        connection_close(request->connection); /* takes the request out of the list */
+}
+
 unsigned cloud_held(const struct cloud *cloud, const char *match) {
     unsigned count = 0;
     struct request *request;

@@ -57,6 +57,9 @@ const char *cloud_body(const struct cloud *cloud, const char *match); /* of the 
 /* Answers the first that is held and matches; false where there is none. */
 bool cloud_release(struct cloud *cloud, const char *match);
 
+/* Those that are held are answered never; their connections break. */
+void cloud_forget_held(struct cloud *cloud);
+
 /* The table, whose segments are as many as pages were given for; each page's items are a JSON text "{...},{...}". */
 void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsigned count);
 void cloud_circle(struct cloud *cloud); /* every page says that the first follows */
