@@ -71,8 +71,10 @@ void daemon_ask_to_stop(struct daemon *daemon) {
 static void stop(struct daemon *daemon, int signal_number) {
     if (!daemon->stopping) {
         notify_stopping();
+        unsigned running = jobs_running(daemon->jobs);
+        const char *why = signal_number == SIGTERM ? "SIGTERM" : signal_number == SIGINT ? "SIGINT" : "asked to stop";
         _cleanup_free_ char *message =
-            x_printf("signal %d; %u runs to end within StopTimeout=", signal_number, jobs_running(daemon->jobs));
+            x_printf("%s; %u %s to end within StopTimeout=", why, running, running == 1 ? "run" : "runs");
         report(daemon->shared.reporter, EVENT(EVENT_STOPPING, .message = message));
     }
     daemon->stopping = true;
@@ -168,8 +170,9 @@ static void close_all(struct daemon *daemon) {
 }
 
 static void serve(struct daemon *daemon, const struct daemon_options *options) {
-    _cleanup_free_ char *message = x_printf("dynamodb-backupd " VERSION " serves %zu jobs of %s",
-                                            jobs_config(daemon->jobs)->job_count, daemon->config_file);
+    size_t count = jobs_config(daemon->jobs)->job_count;
+    _cleanup_free_ char *message = x_printf("dynamodb-backupd " VERSION " serves %zu %s of %s", count,
+                                            count == 1 ? "job" : "jobs", daemon->config_file);
     daemon->watchdog = watchdog_new(&daemon->loop);
     daemon->listener = (struct report_listener){.heard = on_event, .arg = daemon};
     reporter_listen(daemon->shared.reporter, &daemon->listener);

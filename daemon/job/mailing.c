@@ -149,6 +149,7 @@ static struct mail_facts facts_of(const struct mailing *mailing) {
                                .stored_bytes = result->stored_bytes,
                                .started = result->started / SECOND_MS,
                                .ended = result->ended / SECOND_MS,
+                               .duration_ms = result->ended - result->started,
                                .backup_uri = result->outcome == RUN_SUCCEEDED ? result->uri : NULL,
                                .links_left_out = result->keys_left_out,
                                .error = result->error.message,

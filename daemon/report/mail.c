@@ -143,9 +143,9 @@ static char *size_text(uint64_t bytes) {
     return buffer_take(&out);
 }
 
-static char *duration_text(int64_t seconds) {
+static char *duration_text(int64_t ms) {
     struct buffer out = BUFFER_INIT(BUFFER_OURS);
-    format_duration(&out, seconds * SECOND_MS);
+    format_duration(&out, ms);
     return buffer_take(&out);
 }
 
@@ -168,7 +168,7 @@ static void values_init(struct mail_values *values, const struct mail_facts *fac
     texts[NAME_HOST] = words_text(facts->host);
     texts[NAME_ITEMS] = count_text(facts->items);
     texts[NAME_SIZE] = size_text(facts->stored_bytes);
-    texts[NAME_DURATION] = duration_text(facts->ended - facts->started);
+    texts[NAME_DURATION] = duration_text(facts->duration_ms);
     texts[NAME_STARTED] = time_text(facts->started);
     texts[NAME_ZONE_STARTED] = words_text(facts->zone_time_started);
     texts[NAME_ENDED] = time_text(facts->ended);

@@ -19,7 +19,7 @@ struct link {
 struct link_list {
     struct link *items;
     size_t count;
-    bool cut_short; /* the credentials end before what was asked for */
+    bool cut_short; /* the credentials end more than a minute before what was asked for */
 };
 
 /* Exactly one is given; both borrowed until it returns. */

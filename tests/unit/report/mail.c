@@ -34,6 +34,7 @@ static struct mail_facts success(void) {
         .stored_bytes = 45000,
         .started = 1751767200,
         .ended = 1751767205,
+        .duration_ms = 4840,
         .zone_time_started = "2025-07-06 09:00:00 +07",
         .zone_time_ended = "2025-07-06 09:00:05 +07",
         .backup_uri = "s3://b/backups/AWSDynamoDB/01751767200000-1a2b3c4d/",
