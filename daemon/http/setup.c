@@ -12,7 +12,7 @@
 
 #define SMALL_BODY ((curl_off_t)64 << 10) /* curl sends head and body in one packet up to here */
 #define UPLOAD_MIN ((curl_off_t)64 << 10)
-#define UPLOAD_MAX ((curl_off_t)2 << 20)
+#define UPLOAD_MAX ((curl_off_t)HTTP_CHUNK)
 
 #define set(call, option, value) ((void)curl_easy_setopt((call)->easy, option, value))
 

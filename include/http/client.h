@@ -50,7 +50,7 @@ struct http_slice {
 };
 
 /*
- * Where an answer's body goes. write() takes all `length` bytes (at most 512 KiB at a time) or returns false, which ends
+ * Where an answer's body goes. write() takes all `length` bytes (at most 128 KiB at a time) or returns false, which ends
  * the call with ERROR_TOO_LARGE (the writer may have kept a better error for itself). It is called from the loop.
  * begin(), where given, is called once before the first byte, with the status and, where sent, Content-Length (else -1).
  */

@@ -19,7 +19,10 @@
 #include "http/client.h"
 #include "http/head.h"
 
-#define HTTP_CHUNK        ((size_t)512 << 10) /* the largest piece that curl gives to a sink */
+/* Curl's buffers, and so the largest piece that it gives to a sink. They stay in the cache, and below malloc's mmap
+ * threshold: curl frees them after each call. */
+#define HTTP_CHUNK ((size_t)128 << 10)
+
 #define HTTP_ANSWER_LIMIT ((size_t)1 << 20)
 #define HTTP_CONNECT_MS   (5 * SECOND_MS)
 #define HTTP_STALL_MS     (30 * SECOND_MS)

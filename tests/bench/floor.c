@@ -21,6 +21,7 @@
 #define PART_ROOM (PART_SIZE + 2 * PAGE_ROOM)
 #define TAIL      512 /* what is kept of a page that is thrown away: its LastEvaluatedKey stands there */
 #define UPLOADS   4
+#define BUFFERS   (128L << 10) /* curl's own: cheaper than larger ones */
 
 enum what { DISCARD, NONE, GZIP, ZSTD };
 
@@ -103,7 +104,7 @@ static void new_fetch(struct fetch *fetch, unsigned segment) {
     curl_easy_setopt(fetch->easy, CURLOPT_WRITEFUNCTION, on_page);
     curl_easy_setopt(fetch->easy, CURLOPT_WRITEDATA, fetch);
     curl_easy_setopt(fetch->easy, CURLOPT_PRIVATE, fetch);
-    curl_easy_setopt(fetch->easy, CURLOPT_BUFFERSIZE, 512L << 10);
+    curl_easy_setopt(fetch->easy, CURLOPT_BUFFERSIZE, BUFFERS);
     curl_easy_setopt(fetch->easy, CURLOPT_NOSIGNAL, 1L);
     start_fetch(fetch, NULL, 0);
 }
@@ -137,7 +138,7 @@ static void send_part(struct upload *upload) {
     curl_easy_setopt(upload->easy, CURLOPT_HTTPHEADER, story.put_headers);
     curl_easy_setopt(upload->easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(upload->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)upload->length);
-    curl_easy_setopt(upload->easy, CURLOPT_UPLOAD_BUFFERSIZE, 2L << 20);
+    curl_easy_setopt(upload->easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFERS);
     curl_easy_setopt(upload->easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(upload->easy, CURLOPT_READDATA, upload);
     curl_easy_setopt(upload->easy, CURLOPT_WRITEFUNCTION, on_nothing);

@@ -166,7 +166,7 @@ static void a_success_goes_to_the_sink(void **state) {
     assert_int_equal(sink.bytes.length, large);
     assert_int_equal(sink.begun, 1);
     assert_int_equal(sink.announced, large);
-    assert_true(sink.most <= (size_t)512 << 10);
+    assert_true(sink.most <= (size_t)128 << 10);
     fetch(world, &request, &refused); /* what is no success is not for the sink */
     assert_string_equal(refused.body, "why");
     assert_int_equal(sink.begun, 1);
