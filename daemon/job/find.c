@@ -57,7 +57,12 @@ static void fail(struct find *find, const struct error *error) {
 static bool is_candidate(const struct find *find, const struct job_config *job) {
     if (find->only)
         return job == find->only;
-    return !find->bucket || (strcmp(job->bucket, find->bucket) == 0 && strcmp(job->prefix, find->prefix) == 0);
+    return !find->bucket || strcmp(job->bucket, find->bucket) == 0;
+}
+
+/* An address says where to look; any job of that bucket lends its credentials. */
+static const char *prefix_of(const struct find *find, const struct job_config *job) {
+    return find->bucket ? find->prefix : job->prefix;
 }
 
 static void read_next(struct find *find);
@@ -75,7 +80,7 @@ static void on_read(void *arg, struct json_object *backup, const struct error *e
         read_next(find);
         return;
     }
-    _cleanup_free_ char *uri = x_printf("s3://%s/%sAWSDynamoDB/%s/", job->bucket, job->prefix, find->id);
+    _cleanup_free_ char *uri = x_printf("s3://%s/%sAWSDynamoDB/%s/", job->bucket, prefix_of(find, job), find->id);
     struct found_backup found = {.config = find->config, .job = job, .id = find->id, .uri = uri, .backup = backup};
     find->done(find->arg, &found, NULL);
     find_free(find);
@@ -89,8 +94,9 @@ static void not_found(struct find *find) {
         return;
     }
     _cleanup_error_ struct error none = {0};
-    error_set(&none, ERROR_NOT_FOUND, "%s: no job of this configuration has such a backup; see dynamodb-backupctl list",
-              find->text);
+    error_set(&none, ERROR_NOT_FOUND, "%s: %s; see dynamodb-backupctl list", find->text,
+              find->bucket ? "no backup stands there, or no job of this configuration uses that bucket"
+                           : "no job of this configuration has such a backup");
     fail(find, &none);
 }
 
@@ -103,7 +109,7 @@ static void read_next(struct find *find) {
         return;
     }
     const struct job_config *job = config->jobs[find->at];
-    _cleanup_free_ char *key = x_printf("%sAWSDynamoDB/%s/backup.json", job->prefix, find->id);
+    _cleanup_free_ char *key = x_printf("%sAWSDynamoDB/%s/backup.json", prefix_of(find, job), find->id);
     find->read = catalog_read_start(jobs_engine(find->jobs), find->config, job, key, on_read, find);
 }
 

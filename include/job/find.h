@@ -10,7 +10,7 @@
 /* Borrowed until `done` returns. */
 struct found_backup {
     struct config *config;
-    const struct job_config *job; /* the one below whose Bucket and Prefix it stands */
+    const struct job_config *job; /* whose place it stands in, or of an address: whose bucket */
     const char *id, *uri;
     struct json_object *backup; /* backup.json */
 };
