@@ -476,7 +476,7 @@ struct backup *backup_start(const struct backup_order *order, backup_done *done,
     backup->record = backup_record_new();
     memcpy(backup->identity, order->identity, sizeof backup->identity);
     hex_encode(backup->run, backup->identity, sizeof backup->identity);
-    backup->region = job->region ? x_strdup(job->region) : table_arn_region(job->table);
+    backup->region = engine_region(job);
     backup->patience = (struct aws_patience){.retry_for = job->retry_for, .last_success = clock_monotonic()};
     backup->started = aws_client_now(engine->client);
     backup->handles = 2;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "job/naming.h"
 
 static const char *environment(const char *name) {
     return getenv(name);
@@ -85,12 +86,17 @@ bool engine_same(const struct config *a, const struct config *b) {
     return same_text(a->ca_bundle, b->ca_bundle) && same_text(a->proxy, b->proxy);
 }
 
+char *engine_region(const struct job_config *job) {
+    return job->region ? x_strdup(job->region) : table_arn_region(job->table);
+}
+
 struct credential_provider *engine_provider(struct engine *engine, const struct job_config *job, bool destination) {
     static const enum credential_source_kind kinds[] = {[CONFIG_SOURCE_AUTO] = SOURCE_AUTO,
                                                         [CONFIG_SOURCE_ENV] = SOURCE_ENV,
                                                         [CONFIG_SOURCE_PROFILE] = SOURCE_PROFILE,
                                                         [CONFIG_SOURCE_IMDS] = SOURCE_IMDS};
     _cleanup_free_ char *session = job->session_name ? x_strdup(job->session_name) : credential_session_name(job->name);
+    _cleanup_free_ char *region = engine_region(job);
     bool other_role = destination && job->destination_role_arn;
     struct credential_settings settings = {.source = kinds[job->source],
                                            .profile = job->profile,
@@ -98,7 +104,7 @@ struct credential_provider *engine_provider(struct engine *engine, const struct 
                                            .external_id = other_role ? NULL : job->external_id,
                                            .session_name = session,
                                            .duration_s = job->duration / SECOND_MS,
-                                           .region = job->region};
+                                           .region = region};
     return credential_store_get(engine->store, &settings);
 }
 

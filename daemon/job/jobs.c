@@ -56,7 +56,6 @@ static struct job *job_new(struct jobs *jobs, const struct job_config *settings)
 
 /* A job whose settings may have changed: what runs keeps its own reference to the old ones. */
 static void job_renew(struct job *job, struct config *config, const struct job_config *settings) {
-    job_logs_close(job);
     config_ref(config);
     config_unref(job->config);
     job->config = config;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The copy of a job's events to CloudWatch Logs: opened with its first run; when the job's settings change or it goes, what is
- * held is sent first, for a moment at most, beside the daemon's further life. */
+/* The copy of a job's events to CloudWatch Logs: opened with its first run, and anew with the first after a reload, so that a
+ * run's events all go where it was told at its start. What is held when it closes is sent first, for a moment at most, beside
+ * the daemon's further life. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -23,15 +24,20 @@ static void open_stream(struct job_logs *logs, const char *region) {
 static void on_region(void *arg, const char *region, const struct error *error) {
     struct job_logs *logs = arg;
     logs->lookup = NULL;
-    if (error)
-        job_say(logs->job, EVENT_CLOUDWATCH_FAILED, error, "no region for CloudWatch Logs: set Region=");
-    else
+    if (!error) {
         open_stream(logs, region);
+        return;
+    }
+    job_say(logs->job, EVENT_CLOUDWATCH_FAILED, error, "no region for CloudWatch Logs: set Region=");
+    job_logs_close(logs->job); /* the next run looks again */
 }
 
 void job_logs_open(struct job *job) {
     const struct job_config *settings = job->settings;
-    if (!settings->log_group || job->logs)
+    if (job->logs && job->logs->settings == settings)
+        return;
+    job_logs_close(job); /* a reload has come since */
+    if (!settings->log_group)
         return;
     struct job_logs *logs = x_calloc(1, sizeof *logs);
     job->logs = logs;
@@ -40,7 +46,7 @@ void job_logs_open(struct job *job) {
     logs->config = config_ref(job->config);
     logs->engine = engine_ref(job->jobs->engine);
     struct credential_settings where = {.profile = settings->profile};
-    const char *region = settings->logs_region ? settings->logs_region : settings->region;
+    _cleanup_free_ char *region = settings->logs_region ? x_strdup(settings->logs_region) : engine_region(settings);
     if (region)
         open_stream(logs, region);
     else

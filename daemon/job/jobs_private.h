@@ -21,7 +21,7 @@ struct job_mail {
     bool told; /* its failure has been logged */
 };
 
-/* The copy of a job's events to CloudWatch; lives from the first run on. */
+/* The copy of a job's events to CloudWatch; lives from the first run on, until one starts under other settings. */
 struct job_logs {
     struct job *job;
     struct region_lookup *lookup;
@@ -50,6 +50,7 @@ struct job {
     bool run_again; /* Overlap=queue */
     struct alarm *alarm;
     int64_t next; /* ms since 1970; 0: none */
+    int64_t due;  /* the second of the schedule that `next` stands for, without RandomizedDelay= */
     TAILQ_ENTRY(job) waiting;
     unsigned char identity[RUN_LENGTH / 2];
     char run[RUN_LENGTH + 1];

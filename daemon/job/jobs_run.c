@@ -45,16 +45,23 @@ static void on_due(void *arg, int64_t at) {
     job_schedule(job);
 }
 
+/* Its time has come, by the schedule that it still has, and only its delay is not over. */
+static bool is_due(const struct job *job, int64_t now) {
+    int64_t same;
+    return job->alarm && job->due <= now && job_next_time(job->settings, job->due - 1, &same) && same == job->due;
+}
+
 void job_schedule(struct job *job) {
-    int64_t next;
+    int64_t now = clock_wall() / SECOND_MS;
+    bool scheduled = job->jobs->alarms && !job->jobs->stopping && !job->removed && job->settings->enabled;
+    if (scheduled && is_due(job, now))
+        return;
     if (job->alarm)
         alarm_cancel(take_pointer(job->alarm));
     job->next = 0;
-    if (!job->jobs->alarms || job->jobs->stopping || job->removed || !job->settings->enabled)
+    if (!scheduled || !job_next_time(job->settings, now, &job->due))
         return;
-    if (!job_next_time(job->settings, clock_wall() / SECOND_MS, &next))
-        return;
-    job->next = next * SECOND_MS + (int64_t)random_uniform((uint64_t)job->settings->randomized_delay);
+    job->next = job->due * SECOND_MS + (int64_t)random_uniform((uint64_t)job->settings->randomized_delay);
     job->alarm = alarm_set(job->jobs->alarms, job->next, on_due, job);
 }
 

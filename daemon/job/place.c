@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "job/naming.h"
 
 static void open_session(struct place *place, const char *region) {
     place->bucket = (struct s3_bucket){
@@ -39,7 +38,7 @@ struct place *place_open(struct engine *engine, struct config *config, const str
     place->provider = engine_provider(engine, job, true);
     place->soon.data = place;
     uv_timer_init(engine->shared.loop, &place->soon);
-    _cleanup_free_ char *region = job->region ? x_strdup(job->region) : table_arn_region(job->table);
+    _cleanup_free_ char *region = engine_region(job);
     struct credential_settings settings = {.profile = job->profile};
     if (region) {
         open_session(place, region);

@@ -40,6 +40,9 @@ void engine_unref(struct engine *engine);
 /* Would an engine for `b` be the same as one for `a`? */
 bool engine_same(const struct config *a, const struct config *b);
 
+/* The job's Region=, else that of its table's ARN; NULL: the credentials' source knows. The caller frees. */
+char *engine_region(const struct job_config *job);
+
 /* The job's [Credentials], or with `destination` those of [Destination] RoleArn= where it has one. A reference. */
 struct credential_provider *engine_provider(struct engine *engine, const struct job_config *job, bool destination);
 

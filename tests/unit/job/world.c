@@ -73,6 +73,7 @@ int world_tear_down(void **state) {
 /* ------------------------------------------------------------ the configuration */
 
 #define JOBS_MOST 8
+#define JOB       "[Job]\nTable=tab\nRegion=eu-west-1\n[Destination]\nBucket=bkt\nPrefix=p/\n"
 
 static char *main_file(const struct world *world, const char *text) {
     struct buffer out = BUFFER_INIT(BUFFER_OURS);
@@ -91,8 +92,8 @@ struct config *world_config(const struct world *world, const char *main_text, ..
     va_start(arguments, main_text);
     for (const char *name; (name = va_arg(arguments, const char *)); count++) {
         texts[2 * count] = x_printf("jobs.d/%s.conf", name);
-        texts[2 * count + 1] = x_printf("[Job]\nTable=tab\nRegion=eu-west-1\n[Destination]\nBucket=bkt\nPrefix=p/\n%s",
-                                        va_arg(arguments, const char *));
+        const char *text = va_arg(arguments, const char *);
+        texts[2 * count + 1] = x_printf("%s%s", strstr(text, "Table=") ? "" : JOB, text);
         jobs[count] = (struct config_text){texts[2 * count], texts[2 * count + 1], strlen(texts[2 * count + 1])};
     }
     va_end(arguments);

@@ -41,7 +41,7 @@ int world_tear_down(void **state); /* asserts that nothing is left: no handle, n
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)
 
 /* A configuration whose endpoints are the cloud; NULL-terminated pairs of a job's name and its text behind
- * "[Job] Table=tab Region=eu-west-1 [Destination] Bucket=bkt Prefix=p/". */
+ * "[Job] Table=tab Region=eu-west-1 [Destination] Bucket=bkt Prefix=p/", which one that names a table itself does without. */
 struct config *world_config(const struct world *world, const char *main_text, ...) __attribute__((sentinel));
 
 /* The world's own, with one job "j". */
