@@ -27,12 +27,14 @@ USER = {'aws_access_key_id': 'AKIAFILLER0000000000', 'aws_secret_access_key': 'f
 FAMILY = ['Nguyễn', 'Trần', 'Lê', 'Phạm', 'Hoàng', 'Huỳnh', 'Phan', 'Vũ', 'Võ', 'Đặng', 'Bùi', 'Đỗ', 'Hồ', 'Ngô', 'Dương', 'Lý']
 MIDDLE = ['Thị', 'Văn', 'Ngọc', 'Minh', 'Đức', 'Hữu', 'Thanh', 'Quốc', 'Thùy', 'Xuân']
 GIVEN = ['Ánh', 'Bảo', 'Châu', 'Dũng', 'Giang', 'Hằng', 'Khánh', 'Lan', 'Mỹ', 'Nghĩa', 'Oanh', 'Phúc', 'Quỳnh', 'Sơn', 'Thảo', 'Uyên', 'Vỹ', 'Yến']
+TITLES = ['Giải tích', 'Đại số tuyến tính', 'Cấu trúc dữ liệu', 'Hệ điều hành', 'Mạng máy tính', 'Trí tuệ nhân tạo', 'Cơ sở dữ liệu "nâng cao"']
 NOTES = ['học bổng "xuất sắc"', 'thư mục C:\\sinhvien\\', '🎓 tốt nghiệp', 'nghỉ học\ntừ tháng 3', '', 'điểm {10}', '👩‍🎓👨‍🎓']
 BOLD, DIM, PLAIN = ('\033[1m', '\033[2m', '\033[0m') if sys.stdout.isatty() else ('', '', '')
+BEGAN = time.monotonic()
 
 
 def scene(text):
-    print(f'\n{BOLD}== {text}{PLAIN}', flush=True)
+    print(f'\n{BOLD}== {text}{PLAIN} {DIM}({time.monotonic() - BEGAN:.1f} s){PLAIN}', flush=True)
 
 
 def show(text):
@@ -46,7 +48,12 @@ def students():
         yield {'studentid': {'S': f'SV{n}'}, 'name': {'S': ' '.join(map(rng.choice, (FAMILY, MIDDLE, GIVEN)))},
                'class': {'S': f'K{rng.randint(60, 69)}-{rng.choice("ABC")}'}, 'gpa': {'N': f'{rng.randint(0, 400) / 100:.2f}'},
                'note': {'S': rng.choice(NOTES)}, 'active': {'BOOL': rng.random() < 0.9},
-               'courses': {'L': [{'S': f'IT{rng.randint(1000, 4999)}'} for _ in range(rng.randint(0, 5))]}}
+               'courses': {'L': [course(rng) for _ in range(rng.randint(20, 40))]}}
+
+
+def course(rng):
+    return {'M': {'code': {'S': f'IT{rng.randint(1000, 4999)}'}, 'title': {'S': rng.choice(TITLES)}, 'term': {'S': f'20{rng.randint(20, 25)}-{rng.randint(1, 3)}'},
+                  'lecturer': {'S': ' '.join(map(rng.choice, (FAMILY, MIDDLE, GIVEN)))}, 'grade': {'N': f'{rng.randint(0, 100) / 10:.1f}'}}}
 
 
 class Stage:
@@ -69,11 +76,11 @@ class Stage:
         self.running.append(self.cloud)
         dynamodb.until_listening(dynamodb.port)
         ses.until_listening(ses.port)
-        self.mailbox = ses.url
+        self.mailbox, self.dynamodb = ses.url, dynamodb.url
 
-    def client(self, service, name):
+    def client(self, service, url):
         config = botocore.config.Config(s3={'addressing_style': 'path'}) if service == 's3' else None
-        return boto3.client(service, endpoint_url=self.cloud.url[name], region_name=REGION, config=config, **USER)
+        return boto3.client(service, endpoint_url=url, region_name=REGION, config=config, **USER)
 
     def configure(self, when):
         for name in ('jobs.d', 'state', 'run'):
@@ -152,8 +159,24 @@ def compare(source, downloaded):
         plain = got.get(item['studentid']['S'], {})
         same += all(plain.get(name) == item[name]['S'] for name in ('name', 'class', 'note')) and \
             float(plain.get('gpa', -1)) == float(item['gpa']['N']) and plain.get('active') == item['active']['BOOL'] and \
-            plain.get('courses') == [one['S'] for one in item['courses']['L']]
+            plain.get('courses') == [{name: float(value['N']) if 'N' in value else value['S'] for name, value in one['M'].items()}
+                                     for one in item['courses']['L']]
     return same if len(downloaded) == len(source) else 0
+
+
+def watch(stage):
+    """The run from its start to its end, by what `status` says of it; a line for each page."""
+    said = None
+
+    def over():
+        nonlocal said
+        job, = json.loads(stage.ctl('status', '--json'))['jobs']
+        progress = job.get('progress') or {}
+        if progress and (progress['state'], progress['items']) != said:
+            said = progress['state'], progress['items']
+            show(f'{DIM}progress:{PLAIN} ' + stage.ctl('status').rstrip().splitlines()[-1])
+        return stage.alive() and job.get('last') and not progress
+    wait_for(over, 'the backup', 60)
 
 
 def play(stage):
@@ -161,8 +184,9 @@ def play(stage):
     stage.build()
     show('\n'.join(f'{name:9} {url}' for name, url in sorted(stage.cloud.url.items())) + f'\nmailbox   {stage.mailbox}')
     scene(f'{STUDENTS} students into the table {TABLE}')
-    source = fill(stage.client('dynamodb', 'dynamodb'))
-    show('\n'.join(json.dumps(item, ensure_ascii=False) for item in source[:2]))
+    source = fill(stage.client('dynamodb', stage.dynamodb))
+    show('\n'.join(json.dumps(item, ensure_ascii=False)[:300] + ' ...' for item in source[:2]))
+    stage.cloud.fault('dynamodb', 'delay', 'Scan', wait=0.4)  # each page as if from far away, so that there is progress to see
     when = datetime.datetime.now(zoneinfo.ZoneInfo(ZONE)) + datetime.timedelta(seconds=4)
     scene('The job, and the daemon under it')
     show(stage.configure(when))
@@ -170,17 +194,13 @@ def play(stage):
     wait_for(lambda: stage.alive() and (stage.root / 'run/control.sock').exists(), 'the control socket', 15)
     show(stage.ctl('status'))
     scene('The timer fires')
-    s3 = stage.client('s3', 's3')
-
-    def objects():
-        return s3.list_objects_v2(Bucket=BUCKET).get('Contents', [])
-    wait_for(lambda: stage.alive() and any(one['Key'].endswith('/backup.json') for one in objects()), 'the backup', 60)
+    watch(stage)
     wait_for(lambda: stage.alive() and stage.mails(), 'the mail', 60)
-    wait_for(lambda: '"running"' not in stage.ctl('status', '--json'), 'the end of the run', 20)
+    objects = stage.client('s3', stage.cloud.url['s3']).list_objects_v2(Bucket=BUCKET).get('Contents', [])
     scene('dynamodb-backupctl status, list')
     show(stage.ctl('status') + stage.ctl('list'))
     scene(f'What stands in s3://{BUCKET}')
-    show('\n'.join(f'{one["Size"]:>9}  {one["Key"]}' for one in objects()))
+    show('\n'.join(f'{one["Size"]:>9}  {one["Key"]}' for one in objects))
     return source
 
 
@@ -210,11 +230,11 @@ def look_at_cloudwatch(stage):
 
 def main():
     sys.stdout.reconfigure(line_buffering=True)
-    began, stage, fine = time.monotonic(), Stage(), False
+    stage, fine = Stage(), False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         fine = look_at_the_mail(stage, play(stage))
-        wait_for(lambda: any(what['streams'] for what in stage.cloud.ask('/logs').values()), 'CloudWatch lines', 20)
+        wait_for(lambda: 'mail-sent' in json.dumps(stage.cloud.ask('/logs')), 'CloudWatch lines', 20)
         look_at_cloudwatch(stage)
         if '--keep' in sys.argv:
             scene('All is left up; Ctrl-C ends it')
@@ -228,7 +248,7 @@ def main():
     finally:
         status = stage.strike()
     if fine and status == 0:
-        print(f'\n{BOLD}Done in {time.monotonic() - began:.0f} s; nothing is left running.{PLAIN}')
+        print(f'\n{BOLD}Done in {time.monotonic() - BEGAN:.0f} s; nothing is left running.{PLAIN}')
     return 0 if fine and status == 0 else 1
 
 
