@@ -210,15 +210,14 @@ static bool outputs_are_behind(const struct assembly *assembly) {
 
 /* An upload is full: nothing is encoded until all that was has been appended, and the object is closed. */
 static bool rolls_over(struct assembly *assembly) {
+    size_t between = assembly->held_tasks - assembly->waiting;
     bool full = false;
     for (size_t i = 0; i < assembly->count; i++)
-        full = full || output_full(assembly->outputs[i]);
-    if (!full)
-        return false;
-    if (assembly->held_tasks > assembly->waiting)
-        return true;
+        full = full || output_full(assembly->outputs[i], between);
+    if (!full || between)
+        return full;
     for (size_t i = 0; i < assembly->count; i++)
-        if (output_full(assembly->outputs[i])) {
+        if (output_full(assembly->outputs[i], 0)) {
             output_roll(assembly->outputs[i]);
             assembly->opens[i] = true;
         }
@@ -226,13 +225,14 @@ static bool rolls_over(struct assembly *assembly) {
 }
 
 static void start_tasks(struct assembly *assembly) {
-    if (!assembly->waiting || rolls_over(assembly))
+    if (!assembly->waiting)
         return;
     struct task *task;
     TAILQ_FOREACH(task, &assembly->tasks, entry) {
         if (task->state != TASK_WAITING)
             continue;
-        if (assembly->encoding >= TASKS_AT_ONCE || outputs_are_behind(assembly) || !reserve(assembly, task))
+        if (assembly->encoding >= TASKS_AT_ONCE || outputs_are_behind(assembly) || rolls_over(assembly) ||
+            !reserve(assembly, task))
             return;
         start_encoding(assembly, task);
     }

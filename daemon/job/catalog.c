@@ -78,14 +78,15 @@ static void finish(struct catalog *catalog) {
 
 static void read_more(struct catalog *catalog);
 
-/* Ours is what carries this job's name; another's, or one that cannot be read, is not shown as this job's. */
+/* Ours is what carries this job's name, and its folder's ID; another's, or one that cannot be read, is not shown as this
+ * job's. */
 static void take_summary(struct folder *folder, const struct s3_answer *answer) {
     struct catalog *catalog = folder->catalog;
     const struct http_answer *http = answer->http;
     bool whole = http->length < SUMMARY_BYTES;
     if (!answer->found || !backup_summary_parse(&folder->summary, http->body, http->length, whole, NULL))
         return;
-    folder->found = strcmp(folder->summary.job, catalog->job->name) == 0;
+    folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 && strcmp(folder->summary.id, folder->id) == 0;
     folder->summary.uri = x_printf("s3://%s/%s%s/", catalog->job->bucket, catalog->parent, folder->id);
 }
 

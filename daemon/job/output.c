@@ -17,7 +17,8 @@
 #include "output_part.h"
 
 #define SENDING_AT_ONCE 4 /* connections of one output */
-#define PARTS_LEFT      4 /* parts kept free in an upload for what is still to come when it is found full */
+#define PARTS_A_PAGE    2 /* that a page can close: one in between, one at a cut */
+#define PARTS_LEFT      4 /* kept free in an upload for its end */
 
 /* An appended chunk that stands in no part yet. */
 struct pending {
@@ -43,6 +44,7 @@ struct output {
     size_t parts_closed;
     struct upload *uploads; /* as many as the record's objects */
     struct s3_call *creating;
+    size_t created;    /* index of the object whose upload is being created */
     size_t completing; /* index of the object */
     struct settle *complete_call;
     struct s3_part *complete_parts;
@@ -176,22 +178,22 @@ static void on_settled(void *arg, const char *etag, const struct error *error) {
 
 static void on_upload_created(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct output *output = arg;
-    size_t object = output->options.record->object_count - 1;
     output->creating = NULL;
     if (error) {
         fail(output, error);
         return;
     }
-    output->uploads[object].id = x_strdup(answer->upload_id);
+    output->uploads[output->created].id = x_strdup(answer->upload_id);
     send_ready(output);
 }
 
-/* Uploads are created when their first part is ready; parts wait for it. One at a time: the last object's. */
+/* Uploads are created when their first part is ready; parts wait for it. One at a time. */
 static bool upload_is_open(struct output *output, struct output_part *part) {
     if (output->uploads[part->object].id)
         return true;
     if (!output->creating) {
         struct s3_put put = put_of(output, part);
+        output->created = part->object;
         output->creating = s3_create_upload(output->options.bucket, &put, on_upload_created, output);
     }
     return false;
@@ -345,8 +347,9 @@ void output_close(struct output *output) {
     }
 }
 
-bool output_full(const struct output *output) {
-    return output->multipart && next_number(output) + PARTS_LEFT > PLAN_PARTS_MAX;
+bool output_full(const struct output *output, size_t pages) {
+    unsigned most = output->options.plan->parts_most ? output->options.plan->parts_most : PLAN_PARTS_MAX;
+    return output->multipart && next_number(output) + PARTS_LEFT + PARTS_A_PAGE * pages > most;
 }
 
 void output_roll(struct output *output) {

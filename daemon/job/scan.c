@@ -245,7 +245,8 @@ static void deliver(struct scan_request *request) {
         push_ready(scan, number);
     else
         scan->progress.segments_done++;
-    scan->events.page(scan->events.arg, page); /* may free the scan's owner's view of us: it holds us until `ended` */
+    scan->events.page(scan->events.arg,
+                      page); /* may free the scan: its memory stays until this turn of the loop is over */
 }
 
 static void on_answer(void *arg, const struct http_answer *answer, const struct error *error) {

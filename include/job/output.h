@@ -55,9 +55,10 @@ void output_send(struct output *output, uint64_t bytes);
 /* No more chunks: the rest becomes the last part, with what ends the format. */
 void output_close(struct output *output);
 
-/* The object is as large as S3 or our memory allows: it must be closed with output_roll(), and the next chunk opens another.
- * Always false for files. */
-bool output_full(const struct output *output);
+/* The object has no room for the parts that `pages` more, which are on their way to it, may close: it takes no others, and once
+ * they are appended it must be closed with output_roll(), if it is full still, and the next chunk opens another. Always false
+ * for files. */
+bool output_full(const struct output *output, size_t pages);
 void output_roll(struct output *output);
 
 /* Parts closed but not yet acknowledged. */

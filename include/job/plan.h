@@ -21,6 +21,7 @@
 struct plan {
     uint64_t buffer_memory, table_bytes /* a hint, hours old */, part_size /* PartSize=; 0: auto */;
     size_t outputs;
+    unsigned parts_most; /* of one upload; 0: PLAN_PARTS_MAX */
 };
 
 /* The stored size at which file `number` (from 1) closes. */

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From pages to parts: an upload that is full goes on in the next object; memory that is scarce delays and loses nothing. */
+#include "job/assembly.h"
+#include "world.h"
+
+#define MIB ((size_t)1 << 20)
+
+struct line {
+    struct world *world;
+    struct aws_session *session;
+    struct credential_provider *provider;
+    struct s3_bucket bucket;
+    struct s3_object_options objects;
+    struct backup_record *record;
+    struct plan plan;
+    struct assembly *assembly;
+    unsigned items;
+    bool stored, completed, failed, pressed;
+};
+
+static void on_pressure(void *arg, bool held) {
+    ((struct line *)arg)->pressed = held;
+}
+
+static void on_stored(void *arg) {
+    struct line *line = arg;
+    assert_false(line->stored);
+    line->stored = true;
+}
+
+static void on_completed(void *arg) {
+    struct line *line = arg;
+    assert_false(line->completed);
+    line->completed = true;
+}
+
+static void on_failed(void *arg, const struct error *error) {
+    struct line *line = arg;
+    assert_false(line->failed);
+    assert_non_null(error->message);
+    line->failed = true;
+}
+
+static int set_up(void **state) {
+    static const unsigned char identity[16] = {0x1a, 0x2b, 0x3c, 0x4d};
+    struct line *line = x_calloc(1, sizeof *line);
+    void *world;
+    world_set_up(&world);
+    line->world = world;
+    world_job(world, "");
+    cloud_small_parts(line->world->cloud);
+    line->provider = engine_provider(line->world->engine, line->world->config->jobs[0], true);
+    line->session = aws_session_new(line->world->engine->client, line->provider, "eu-west-1", NULL);
+    line->bucket = (struct s3_bucket){.session = line->session, .name = "bkt"};
+    line->record = backup_record_new();
+    backup_names_init(&line->record->names, "bkt", "p/", 1751767200123, identity);
+    *state = line;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct line *line = *state;
+    void *world = line->world;
+    assembly_free(line->assembly);
+    aws_session_free(line->session);
+    credential_provider_unref(line->provider);
+    world_tear_down(&world);
+    backup_record_unref(line->record);
+    free(line);
+    return 0;
+}
+
+#define WITH_LINE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static void open_line(struct line *line, bool files, bool plain) {
+    struct backup_record *record = line->record;
+    if (files)
+        record->outputs[record->output_count++] = (struct output_record){.format = FORMAT_DYNAMODB_JSON};
+    if (plain)
+        record->outputs[record->output_count++] = (struct output_record){.format = FORMAT_JSON};
+    line->plan.buffer_memory = MEMORY;
+    line->plan.outputs = record->output_count;
+    struct assembly_options options = {.output = {.loop = &line->world->loop,
+                                                  .workshop = line->world->workshop,
+                                                  .bucket = &line->bucket,
+                                                  .objects = &line->objects,
+                                                  .names = &record->names,
+                                                  .plan = &line->plan,
+                                                  .hash_bodies = true},
+                                       .record = record};
+    struct assembly_events events = {on_pressure, on_stored, on_completed, on_failed, line};
+    line->assembly = assembly_new(&options, &events);
+}
+
+static void never_evicted(void *arg) {
+    (void)arg;
+    fail_msg("a page that is held was evicted");
+}
+
+static void feed(struct line *line, size_t size) {
+    struct scan_page *page = x_calloc(1, sizeof *page);
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    struct error error = {0};
+    buffer_printf(&text, "{\"Count\":1,\"Items\":[{\"id\":{\"S\":\"i%u\"},\"pad\":{\"S\":\"", line->items++);
+    for (size_t i = 0; i < size; i++)
+        buffer_add_char(&text, 'x');
+    buffer_add(&text, "\"}}]}");
+    page->page = page_new(workshop_pool(line->world->workshop), never_evicted, NULL);
+    assert_non_null(page->page);
+    assert_int_equal(page_append(page->page, text.data, text.length), PAGE_OK);
+    page_hold(page->page);
+    if (!page_slice(&page->index, page->page->data, page->page->length, &error))
+        fail_msg("%s", error.message);
+    assembly_feed(line->assembly, page);
+}
+
+/* Feeds one page after the other, as far as the assembly takes them. */
+static void feed_all(struct line *line, unsigned pages, size_t size) {
+    for (unsigned i = 0; i < pages; i++) {
+        while (line->pressed)
+            run_for(&line->world->loop, 1);
+        feed(line, size);
+    }
+}
+
+static void finish(struct line *line) {
+    assembly_close(line->assembly);
+    assert_false(line->stored);
+    run_until(&line->world->loop, &line->stored);
+    assembly_complete(line->assembly);
+    assert_false(line->completed);
+    run_until(&line->world->loop, &line->completed);
+    assert_false(line->failed);
+    assert_int_equal(line->record->items, line->items);
+}
+
+/* Each object a whole array, and the items of all of them in order. */
+static void check_arrays(const struct line *line) {
+    const struct output_record *output = backup_record_output(line->record, FORMAT_JSON);
+    unsigned expected = 0;
+    for (size_t i = 0; i < output->object_count; i++) {
+        const struct cloud_object *object = cloud_find(line->world->cloud, output->objects[i].key);
+        assert_non_null(object);
+        const char *text = object->bytes.data;
+        assert_true(strncmp(text, "[\n{", 3) == 0);
+        assert_string_equal(text + object->bytes.length - 4, "}\n]\n");
+        for (const char *at = text; (at = strstr(at, "{\"id\":\"i")); expected++)
+            assert_int_equal(strtoul(at += strlen("{\"id\":\"i"), NULL, 10), expected);
+        assert_null(strstr(text, "\n]\n,"));
+    }
+    assert_int_equal(expected, line->items);
+}
+
+static void a_full_upload_goes_on_in_the_next_object(void **state) {
+    struct line *line = *state;
+    line->plan.parts_most = 8;
+    open_line(line, false, true);
+    feed_all(line, 30, 3 * MIB);
+    finish(line);
+    const struct output_record *output = &line->record->outputs[0];
+    assert_true(output->object_count >= 2);
+    assert_string_equal(output->objects[0].key, "p/backup-20250706-020000-1a2b3c4d.json");
+    assert_string_equal(output->objects[1].key, "p/backup-20250706-020000-1a2b3c4d.2.json");
+    for (size_t i = 0; i < output->object_count; i++)
+        assert_true(output->objects[i].part_count <= 8);
+    check_arrays(line);
+    assert_int_equal(cloud_uploads(line->world->cloud), 0);
+}
+
+static void a_page_alone_is_one_put(void **state) {
+    struct line *line = *state;
+    open_line(line, true, true);
+    feed(line, 10);
+    finish(line);
+    check_arrays(line);
+    assert_int_equal(cloud_count(line->world->cloud, "?uploads"), 0);
+    assert_int_equal(cloud_count(line->world->cloud, "PUT"), 2);
+    assert_int_equal(line->record->cut_count, 1);
+}
+
+static void a_cut_is_one_number_of_items_for_both(void **state) {
+    struct line *line = *state;
+    open_line(line, true, true);
+    feed_all(line, 24, MIB);
+    finish(line);
+    check_arrays(line);
+    assert_true(line->record->cut_count >= 2);
+    for (size_t i = 0; i < line->record->cut_count; i++) {
+        const struct cut_record *cut = &line->record->cuts[i];
+        for (size_t k = 0; k < 2; k++) {
+            const struct output_record *output = &line->record->outputs[k];
+            uint64_t items = 0;
+            size_t parts = 0;
+            for (size_t o = 0; o < output->object_count; o++)
+                for (size_t p = 0; p < output->objects[o].part_count && parts < cut->parts[k]; p++, parts++)
+                    items += output->objects[o].parts[p].items;
+            assert_int_equal(items, cut->items);
+        }
+    }
+}
+
+/* One PUT's answer was lost after the store had it: what stands there is asked, and is ours. */
+static void a_single_put_whose_answer_was_lost_is_settled_by_head(void **state) {
+    struct line *line = *state;
+    cloud_rule(line->world->cloud, &(struct cloud_rule){.match = "PUT /bkt/p/backup-", .act = CLOUD_LOSE, .times = 1});
+    open_line(line, false, true);
+    feed(line, 10);
+    finish(line);
+    assert_int_equal(cloud_count(line->world->cloud, "HEAD"), 1);
+    check_arrays(line);
+}
+
+static void an_upload_that_was_completed_unheard_is_settled_by_head(void **state) {
+    struct line *line = *state;
+    cloud_rule(line->world->cloud, &(struct cloud_rule){.match = ".json?uploadId=", .act = CLOUD_FORGET, .times = 1});
+    open_line(line, false, true);
+    feed_all(line, 4, 3 * MIB);
+    finish(line);
+    assert_int_equal(cloud_count(line->world->cloud, "HEAD"), 1);
+    check_arrays(line);
+}
+
+static void a_failure_is_told_once_and_later_pages_are_only_freed(void **state) {
+    struct line *line = *state;
+    cloud_rule(line->world->cloud,
+               &(struct cloud_rule){.match = "PUT", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"});
+    open_line(line, true, true);
+    for (unsigned i = 0; i < 4; i++)
+        feed(line, 3 * MIB);
+    assembly_close(line->assembly);
+    run_until(&line->world->loop, &line->failed);
+    feed(line, 10);
+    run_for(&line->world->loop, 50);
+    assert_false(line->stored);
+}
+
+static void what_a_worker_has_is_given_back_after_the_assembly_has_gone(void **state) {
+    struct line *line = *state;
+    open_line(line, true, true);
+    for (unsigned i = 0; i < 4; i++)
+        feed(line, 3 * MIB);
+    run_for(&line->world->loop, 2);
+    assembly_free(take_pointer(line->assembly));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_LINE(a_full_upload_goes_on_in_the_next_object),
+        WITH_LINE(a_page_alone_is_one_put),
+        WITH_LINE(a_cut_is_one_number_of_items_for_both),
+        WITH_LINE(a_single_put_whose_answer_was_lost_is_settled_by_head),
+        WITH_LINE(an_upload_that_was_completed_unheard_is_settled_by_head),
+        WITH_LINE(a_failure_is_told_once_and_later_pages_are_only_freed),
+        WITH_LINE(what_a_worker_has_is_given_back_after_the_assembly_has_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What list, show and link see: the catalog of a job, and a backup by each of its names. */
+#include "job/find.h"
+#include "world.h"
+
+#include "base/json.h"
+#include "job/catalog.h"
+#include "job/links.h"
+
+#define FIRST  "01751767200000-aaaaaaaa"
+#define SECOND "01751767300000-bbbbbbbb"
+#define THIRD  "01751767400000-cccccccc"
+
+struct shelf {
+    struct world *world;
+    struct jobs *jobs;
+    bool over;
+    unsigned times;
+    enum error_code code;
+    char *message;
+    char *ids; /* joined by blanks */
+    char *uri, *job;
+};
+
+static int set_up(void **state) {
+    struct shelf *shelf = x_calloc(1, sizeof *shelf);
+    struct error error = {0};
+    void *world;
+    world_set_up(&world);
+    shelf->world = world;
+    shelf->world->config = world_config(world, "", "other", "", "second",
+                                        "[Job]\nTable=tab\nRegion=eu-west-1\n[Destination]\nBucket=bkt\nPrefix=q/\n",
+                                        "students", "", NULL);
+    shelf->jobs = jobs_new(&shelf->world->shared, NULL, shelf->world->config, &error);
+    assert_non_null(shelf->jobs);
+    *state = shelf;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct shelf *shelf = *state;
+    void *world = shelf->world;
+    jobs_free(shelf->jobs);
+    world_tear_down(&world);
+    free(shelf->message);
+    free(shelf->ids);
+    free(shelf->uri);
+    free(shelf->job);
+    free(shelf);
+    return 0;
+}
+
+#define WITH_SHELF(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static void put(struct shelf *shelf, const char *prefix, const char *folder, const char *id, const char *job) {
+    _cleanup_free_ char *key = x_printf("%sAWSDynamoDB/%s/backup.json", prefix, folder);
+    _cleanup_free_ char *text = x_printf(
+        "{\"version\":1,\n\"id\":\"%s\",\n\"job\":\"%s\",\n\"run\":\"r\",\n\"table_name\":\"tab\",\n\"table_arn\":"
+        "\"a\",\n"
+        "\"started\":\"2025-07-06T02:00:00.000Z\",\n\"ended\":\"2025-07-06T02:00:01.000Z\",\n\"items\":1,\n"
+        "\"stored_bytes\":10,\n\"objects\":1,\n\"formats\":[\"json\"],\n\"table\":{},\n\"cuts\":[],\n\"outputs\":[]}\n",
+        id, job);
+    cloud_put(shelf->world->cloud, key, "r", text, strlen(text));
+}
+
+static const struct job_config *job_of(const struct shelf *shelf, const char *name) {
+    return config_job(shelf->world->config, name);
+}
+
+static void note_error(struct shelf *shelf, const struct error *error) {
+    shelf->over = true;
+    shelf->times++;
+    shelf->code = error ? error->code : ERROR_NONE;
+    x_replace(&shelf->message, error ? error->message : NULL);
+}
+
+static void on_catalog(void *arg, const struct backup_summary *backups, size_t count, const struct error *error) {
+    struct shelf *shelf = arg;
+    struct buffer ids = BUFFER_INIT(BUFFER_OURS);
+    note_error(shelf, error);
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(&ids, "%s%s", i ? " " : "", backups[i].id);
+    free(shelf->ids);
+    shelf->ids = buffer_take(&ids);
+    x_replace(&shelf->uri, count ? backups[0].uri : NULL);
+}
+
+static void list(struct shelf *shelf) {
+    shelf->over = false;
+    catalog_start(jobs_engine(shelf->jobs), shelf->world->config, job_of(shelf, "students"), on_catalog, shelf);
+    assert_false(shelf->over);
+    run_until(&shelf->world->loop, &shelf->over);
+}
+
+static void on_found(void *arg, const struct found_backup *found, const struct error *error) {
+    struct shelf *shelf = arg;
+    note_error(shelf, error);
+    x_replace(&shelf->ids, found ? found->id : NULL);
+    x_replace(&shelf->uri, found ? found->uri : NULL);
+    x_replace(&shelf->job, found ? found->job->name : NULL);
+    if (found)
+        assert_string_equal(json_string(found->backup, "id"), found->id);
+}
+
+static void find(struct shelf *shelf, const char *text) {
+    shelf->over = false;
+    find_start(shelf->jobs, text, on_found, shelf);
+    assert_false(shelf->over);
+    run_until(&shelf->world->loop, &shelf->over);
+}
+
+/* ------------------------------------------------------------ the catalog */
+
+static void an_empty_bucket_has_no_backups(void **state) {
+    struct shelf *shelf = *state;
+    list(shelf);
+    assert_string_equal(shelf->ids, "");
+    assert_int_equal(shelf->code, ERROR_NONE);
+}
+
+static void the_catalog_is_in_order_and_of_this_job_alone(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "p/", SECOND, SECOND, "students");
+    put(shelf, "p/", FIRST, FIRST, "students");
+    put(shelf, "p/", THIRD, THIRD, "other");
+    list(shelf);
+    assert_string_equal(shelf->ids, FIRST " " SECOND);
+    assert_string_equal(shelf->uri, "s3://bkt/p/AWSDynamoDB/" FIRST "/");
+}
+
+static void what_has_no_backup_json_is_no_backup(void **state) {
+    struct shelf *shelf = *state;
+    cloud_put(shelf->world->cloud, "p/AWSDynamoDB/" FIRST "/_started", "r", "", 0);
+    cloud_put(shelf->world->cloud, "p/AWSDynamoDB/" SECOND "/backup.json", "r", "no json", 7);
+    cloud_put(shelf->world->cloud, "p/AWSDynamoDB/elsewhere/backup.json", "r", "{}", 2);
+    list(shelf);
+    assert_string_equal(shelf->ids, "");
+}
+
+/* A folder copied under another ID, or a backup.json edited by hand: what is shown must be what `show` then finds. */
+static void a_backup_json_of_another_id_is_not_listed(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "p/", FIRST, "x", "students");
+    put(shelf, "p/", SECOND, THIRD, "students");
+    list(shelf);
+    assert_string_equal(shelf->ids, "");
+    find(shelf, "students@latest");
+    assert_int_equal(shelf->code, ERROR_NOT_FOUND);
+}
+
+static void a_catalog_that_may_not_be_read_says_so(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "p/", FIRST, FIRST, "students");
+    cloud_rule(shelf->world->cloud,
+               &(struct cloud_rule){.match = "GET", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"});
+    list(shelf);
+    assert_int_equal(shelf->code, ERROR_DENIED);
+}
+
+static void a_catalog_cancelled_at_any_moment_leaves_nothing(void **state) {
+    struct shelf *shelf = *state;
+    for (unsigned i = 0; i < 20; i++)
+        put(shelf, "p/", FIRST, FIRST, "students");
+    put(shelf, "p/", SECOND, SECOND, "students");
+    for (unsigned i = 0; i < 3; i++) {
+        cloud_no_rules(shelf->world->cloud);
+        cloud_rule(shelf->world->cloud, &(struct cloud_rule){.match = "GET", .act = CLOUD_HOLD, .after = i});
+        struct catalog *catalog =
+            catalog_start(jobs_engine(shelf->jobs), shelf->world->config, job_of(shelf, "students"), on_catalog, shelf);
+        world_until_held(shelf->world, "GET", 1);
+        catalog_cancel(catalog);
+        cloud_forget_held(shelf->world->cloud);
+    }
+    catalog_cancel(
+        catalog_start(jobs_engine(shelf->jobs), shelf->world->config, job_of(shelf, "students"), on_catalog, shelf));
+    assert_int_equal(shelf->times, 0);
+}
+
+/* ------------------------------------------------------------ by name */
+
+static void a_backup_is_found_by_its_id_whatever_job_made_it(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "q/", SECOND, SECOND, "second");
+    find(shelf, SECOND);
+    assert_string_equal(shelf->ids, SECOND);
+    assert_string_equal(shelf->uri, "s3://bkt/q/AWSDynamoDB/" SECOND "/");
+    assert_string_equal(shelf->job, "second");
+}
+
+static void the_latest_of_a_job_is_its_own_newest(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "p/", FIRST, FIRST, "students");
+    put(shelf, "p/", SECOND, SECOND, "students");
+    put(shelf, "p/", THIRD, THIRD, "other");
+    find(shelf, "students@latest");
+    assert_string_equal(shelf->ids, SECOND);
+    assert_string_equal(shelf->job, "students");
+}
+
+static void a_backup_is_found_by_its_address(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "moved/", FIRST, FIRST, "second");
+    find(shelf, "s3://bkt/moved/AWSDynamoDB/" FIRST "/");
+    assert_string_equal(shelf->ids, FIRST);
+    find(shelf, "s3://bkt/moved/AWSDynamoDB/" FIRST);
+    assert_string_equal(shelf->uri, "s3://bkt/moved/AWSDynamoDB/" FIRST "/");
+    assert_int_equal(cloud_count(shelf->world->cloud, "GET /bkt/p/"), 0); /* no other place is asked */
+}
+
+static void what_is_not_there_is_said(void **state) {
+    struct shelf *shelf = *state;
+    find(shelf, FIRST);
+    assert_int_equal(shelf->code, ERROR_NOT_FOUND);
+    find(shelf, "students@latest");
+    assert_int_equal(shelf->code, ERROR_NOT_FOUND);
+    find(shelf, "nobody@latest");
+    assert_int_equal(shelf->code, ERROR_NOT_FOUND);
+    find(shelf, "s3://elsewhere/q/AWSDynamoDB/" FIRST "/");
+    assert_int_equal(shelf->code, ERROR_NOT_FOUND);
+    find(shelf, "yesterday's");
+    assert_int_equal(shelf->code, ERROR_INVALID);
+    find(shelf, "s3://bkt/no/export");
+    assert_int_equal(shelf->code, ERROR_INVALID);
+}
+
+static void a_place_that_may_not_be_read_is_said_where_no_other_has_it(void **state) {
+    struct shelf *shelf = *state;
+    cloud_rule(shelf->world->cloud,
+               &(struct cloud_rule){.match = "/bkt/p/", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"});
+    find(shelf, FIRST);
+    assert_int_equal(shelf->code, ERROR_DENIED);
+    put(shelf, "q/", FIRST, FIRST, "second");
+    find(shelf, FIRST);
+    assert_int_equal(shelf->code, ERROR_NONE);
+}
+
+static void a_search_cancelled_at_any_moment_leaves_nothing(void **state) {
+    struct shelf *shelf = *state;
+    static const char *const texts[] = {"students@latest", FIRST};
+    put(shelf, "p/", FIRST, FIRST, "students");
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned reads = i / 2 < 2 ? i / 2 : 0;
+        cloud_no_rules(shelf->world->cloud);
+        cloud_rule(shelf->world->cloud, &(struct cloud_rule){.match = "GET", .act = CLOUD_HOLD, .after = reads});
+        struct find *search = find_start(shelf->jobs, texts[i % 2], on_found, shelf);
+        if (i < 2 || i == 2)
+            world_until_held(shelf->world, "GET", 1);
+        find_cancel(search);
+        cloud_forget_held(shelf->world->cloud);
+    }
+    assert_int_equal(shelf->times, 0);
+}
+
+/* ------------------------------------------------------------ links */
+
+struct signing {
+    struct shelf *shelf;
+    size_t count;
+    bool has_region;
+};
+
+static void on_links(void *arg, const struct link_list *links, const struct error *error) {
+    struct signing *signing = arg;
+    note_error(signing->shelf, error);
+    signing->count = links ? links->count : 0;
+    signing->has_region = links && strstr(links->items[0].url, "eu-west-1");
+}
+
+static void sign(struct signing *signing, char **keys, size_t count) {
+    struct shelf *shelf = signing->shelf;
+    struct links_request request = {.engine = jobs_engine(shelf->jobs),
+                                    .config = shelf->world->config,
+                                    .job = job_of(shelf, "students"),
+                                    .keys = keys,
+                                    .key_count = count,
+                                    .expires = HOUR_MS};
+    shelf->over = false;
+    links_start(&request, on_links, signing);
+    run_until(&shelf->world->loop, &shelf->over);
+}
+
+static void links_are_signed_where_the_object_stands(void **state) {
+    struct signing signing = {.shelf = *state};
+    char a[] = "p/a", b[] = "p/b", *keys[] = {a, b};
+    cloud_put(signing.shelf->world->cloud, "p/a", "r", "x", 1);
+    sign(&signing, keys, 2);
+    assert_int_equal(signing.count, 2);
+    assert_true(signing.has_region);
+}
+
+static void no_link_leads_to_what_is_not_there(void **state) {
+    struct signing signing = {.shelf = *state};
+    char a[] = "p/a", *keys[] = {a};
+    sign(&signing, keys, 1);
+    assert_int_equal(signing.shelf->code, ERROR_NOT_FOUND);
+    assert_int_equal(signing.count, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_SHELF(an_empty_bucket_has_no_backups),
+        WITH_SHELF(the_catalog_is_in_order_and_of_this_job_alone),
+        WITH_SHELF(what_has_no_backup_json_is_no_backup),
+        WITH_SHELF(a_backup_json_of_another_id_is_not_listed),
+        WITH_SHELF(a_catalog_that_may_not_be_read_says_so),
+        WITH_SHELF(a_catalog_cancelled_at_any_moment_leaves_nothing),
+        WITH_SHELF(a_backup_is_found_by_its_id_whatever_job_made_it),
+        WITH_SHELF(the_latest_of_a_job_is_its_own_newest),
+        WITH_SHELF(a_backup_is_found_by_its_address),
+        WITH_SHELF(what_is_not_there_is_said),
+        WITH_SHELF(a_place_that_may_not_be_read_is_said_where_no_other_has_it),
+        WITH_SHELF(a_search_cancelled_at_any_moment_leaves_nothing),
+        WITH_SHELF(links_are_signed_where_the_object_stands),
+        WITH_SHELF(no_link_leads_to_what_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
