@@ -288,6 +288,7 @@ static bool append_ready(struct assembly *assembly) {
         assembly->held_tasks--;
         if (task->error.code) {
             struct error error = error_take(&task->error);
+            error_context(&error, "Scan of %s, segment %u", assembly->options.record->table, task->page->segment);
             task_free(task);
             fail(assembly, &error);
             error_clear(&error);

@@ -80,6 +80,70 @@ static void no_part_of_an_upload_is_smaller_than_s3_takes(void **state) {
     assert_true(cloud_find(world->cloud, "-1a2b3c4d.json")->parts > 2);
 }
 
+/* ------------------------------------------------------------ damaged and hostile pages */
+
+static void a_damaged_page_is_asked_for_again(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH);
+    world_page(world, 0, 20, 100);
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "Scan", .act = CLOUD_DAMAGE, .times = 1});
+    world_run(world);
+    assert_whole(world);
+    assert_int_equal(cloud_count(world->cloud, "Scan"), 2);
+}
+
+static void a_throttled_scan_is_slower_and_whole(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH "[Scan]\nSegments=2\n");
+    world_page(world, 0, 20, 100);
+    world_page(world, 1, 20, 100);
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "Scan",
+                                                  .act = CLOUD_REFUSE,
+                                                  .status = 400,
+                                                  .code = "ProvisionedThroughputExceededException",
+                                                  .times = 1});
+    world_run(world);
+    assert_whole(world);
+}
+
+static void ends_badly(struct world *world, const char *words) {
+    world_run(world);
+    assert_int_equal(world->result.outcome, RUN_FAILED);
+    if (!strstr(world->result.error.message, words))
+        fail_msg("\"%s\" does not say \"%s\"", world->result.error.message, words);
+    assert_int_equal(world->result.undo_error.code, ERROR_NONE);
+    assert_nothing_left(world);
+}
+
+static void keys_that_go_in_a_circle_end_the_run(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH "[Scan]\nSegments=1\n");
+    world_page(world, 0, 1, 10);
+    cloud_circle(world->cloud);
+    ends_badly(world, "never end");
+}
+
+static void a_page_over_16_mib_is_refused(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH "[Scan]\nSegments=1\n");
+    world_flat_page(world, 0, 17, MIB);
+    ends_badly(world, "larger than 16 MiB");
+}
+
+static void a_page_that_is_no_json_ends_the_run_when_patience_is_over(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH "[Job]\nRetryFor=1s\n");
+    cloud_page(world->cloud, 0, "{\"id\":{\"S\":\"i0\"}", 1);
+    ends_badly(world, "Scan");
+}
+
+static void an_item_of_no_known_type_ends_the_run(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH);
+    cloud_page(world->cloud, 0, "{\"id\":{\"Q\":\"i0\"}}", 1);
+    ends_badly(world, "Scan of tab, segment 0: item 1 of 1");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_WORLD(pages_are_appended_in_order_of_arrival),
@@ -87,6 +151,12 @@ int main(void) {
         WITH_WORLD(a_page_larger_than_two_parts_is_no_endless_loop),
         WITH_WORLD(no_part_of_an_upload_is_smaller_than_s3_takes),
         WITH_WORLD(a_page_given_back_for_want_of_memory_is_asked_for_again),
+        WITH_WORLD(a_damaged_page_is_asked_for_again),
+        WITH_WORLD(a_throttled_scan_is_slower_and_whole),
+        WITH_WORLD(keys_that_go_in_a_circle_end_the_run),
+        WITH_WORLD(a_page_over_16_mib_is_refused),
+        WITH_WORLD(a_page_that_is_no_json_ends_the_run_when_patience_is_over),
+        WITH_WORLD(an_item_of_no_known_type_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
