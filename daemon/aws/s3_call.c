@@ -157,6 +157,7 @@ static void call_free(struct s3_call *call) {
     s3_request_fini(&call->request);
     s3_page_fini(&call->page);
     free(call->etag);
+    free(call->from);
     free(call);
 }
 
@@ -204,6 +205,14 @@ static bool bucket_is_missing(const struct http_answer *http) {
     return code && strcmp(code, "NoSuchBucket") == 0;
 }
 
+/* A list whose next page begins where this one did would never end. */
+static bool page_goes_on(const struct s3_call *call, struct error *error) {
+    if (!call->from || !call->page.next || strcmp(call->from, call->page.next) != 0)
+        return true;
+    error_set(error, ERROR_CORRUPT, "the page after \"%s\" says that it is followed by itself", call->from);
+    return false;
+}
+
 static enum s3_outcome read_answer(struct s3_call *call, const struct http_answer *http, struct error *error) {
     read_headers(call, http);
     if (http->status == 404) {
@@ -212,7 +221,7 @@ static enum s3_outcome read_answer(struct s3_call *call, const struct http_answe
         classify_answer(error, AWS_S3, http);
         return S3_FAILED;
     }
-    if (call->root && !s3_page_parse(&call->page, call->root, http, error)) {
+    if (call->root && !(s3_page_parse(&call->page, call->root, http, error) && page_goes_on(call, error))) {
         if (error->http_status == 0)
             error->http_status = http->status;
         return S3_FAILED;

@@ -38,6 +38,7 @@ void s3_list_request(struct s3_request *request, const struct s3_bucket *bucket,
 struct s3_call *s3_list_objects(const struct s3_bucket *bucket, const struct s3_list *list, s3_done *done, void *arg) {
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_list_request(&call->request, bucket, list);
+    call->from = x_strdup(list->token);
     return start_list(call, "ListBucketResult");
 }
 
@@ -65,5 +66,6 @@ struct s3_call *s3_list_uploads(const struct s3_bucket *bucket, const char *pref
     query_text(&call->request, "prefix", prefix);
     if (marker)
         s3_request_fragment(&call->request, marker);
+    call->from = x_strdup(marker);
     return start_list(call, "ListMultipartUploadsResult");
 }

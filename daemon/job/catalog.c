@@ -17,6 +17,7 @@
 
 #define READS_AT_ONCE    8
 #define BACKUP_JSON_MOST ((size_t)64 << 20)
+#define NO_SUCH_RANGE    416 /* what S3 answers for any range of an empty object */
 
 struct folder {
     struct catalog *catalog;
@@ -94,11 +95,12 @@ static void on_read(void *arg, const struct s3_answer *answer, const struct erro
     struct folder *folder = arg;
     struct catalog *catalog = folder->catalog;
     folder->call = NULL;
-    if (error) {
+    if (error && error->http_status != NO_SUCH_RANGE) {
         fail(catalog, error);
         return;
     }
-    take_summary(folder, answer);
+    if (answer)
+        take_summary(folder, answer);
     catalog->reading--;
     catalog->ended++;
     read_more(catalog);
@@ -201,6 +203,17 @@ static void read_end(struct catalog_read *read, struct json_object *backup, cons
     read_free(read);
 }
 
+/* Somebody else's bytes under our name are told as that, and go no further. */
+static struct json_object *read_record(const struct catalog_read *read, const struct http_answer *http,
+                                       struct error *error) {
+    struct json_object *backup = json_parse(http->body, http->length, error);
+    if (backup && json_need_string(backup, "id", error) && json_need_string(backup, "job", error))
+        return backup;
+    json_object_put(backup);
+    error_context(error, "s3://%s/%s is no record of a backup", read->place->job->bucket, read->key);
+    return NULL;
+}
+
 static void on_whole(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct catalog_read *read = arg;
     _cleanup_error_ struct error failure = {0};
@@ -212,7 +225,7 @@ static void on_whole(void *arg, const struct s3_answer *answer, const struct err
         error_set(&failure, ERROR_NOT_FOUND, "no such backup: there is no s3://%s/%s", read->place->job->bucket,
                   read->key);
     else
-        backup = json_parse(answer->http->body, answer->http->length, &failure);
+        backup = read_record(read, answer->http, &failure);
     read_end(read, backup, failure.code ? &failure : NULL);
 }
 

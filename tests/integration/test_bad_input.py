@@ -161,6 +161,47 @@ def test_complete_that_answers_200_with_an_error(setup, cloud, s3, medium_table)
     assert Backup(s3, 'student-backup', 'backups/medium/').record['items'] == len(medium_table)
 
 
+@pytest.mark.parametrize('body', ['', '<Complete', 'x' * 100000, BOMB], ids=range(4))
+def test_a_completion_that_is_never_confirmed(setup, cloud, s3, medium_table, body):
+    one = setup()
+    one.job('medium', Job={'RetryFor': '1s'}, Destination={'Format': 'json'})
+    cloud.fault('s3', 'raw', 'CompleteMultipartUpload', status=200, body=body)
+    fails(one, 'medium', 'completion', s3=s3)
+
+
+LISTS = ['', '<', '<ListBucketResult>', '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>', '<html/>', BOMB,
+         '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken></ListBucketResult>',
+         '<ListBucketResult><Contents><Size>-1</Size></Contents></ListBucketResult>', '{"Keys":[]}', '<ListBucketResult>' + '<a>' * 100000]
+
+
+@pytest.mark.parametrize('number', range(len(LISTS)))
+def test_a_hostile_list(setup, cloud, small_table, number):
+    one = setup()
+    one.job('small', Job={'RetryFor': '1s'})
+    cloud.fault('s3', 'raw', 'ListObjectsV2', status=200, body=LISTS[number])
+    done = one.ctl('list', 'small', local=True, status=1, timeout=60)
+    assert 'student-backup' in done.stderr and not done.stdout.strip()
+
+
+RECORDS = ['', 'null', '[', '{"version":1}', '{"id":7,"job":"small","outputs":{}}', '{"id":"x","job":"small","table_arn":"a"}', '[' * 5000, 'x' * 100000]
+
+
+@pytest.mark.parametrize('number', range(len(RECORDS)))
+def test_a_hostile_backup_json_hides_no_other(setup, s3, small_table, number):
+    """What somebody wrote over the newest record is no backup of ours; the one before it is listed and found as ever."""
+    one = setup()
+    one.job('small')
+    one.run('small')
+    good = Backup(s3, 'student-backup', 'backups/small/').id
+    bad = '99999999999999-0badbad0'
+    s3.put_object(Bucket='student-backup', Key=f'backups/small/AWSDynamoDB/{bad}/backup.json', Body=RECORDS[number].encode())
+    listed = one.ctl('list', 'small', local=True).stdout
+    assert good in listed and bad not in listed
+    assert good in one.ctl('show', 'small@latest', local=True).stdout
+    told = one.ctl('show', bad, local=True, status=None)
+    assert told.returncode in (0, 1) and (told.stdout if told.returncode == 0 else 'no record of a backup' in told.stderr)
+
+
 @pytest.mark.parametrize('service, operation', [('sts', 'AssumeRole'), ('imds', 'credentials'), ('imds', 'role'), ('imds', 'token')])
 @pytest.mark.parametrize('body', ['', '{', '<a', '{"Code":"Success","AccessKeyId":7}', 'x' * 200000, '<AssumeRoleResponse/>', '\r\nX: y'], ids=range(7))
 def test_a_hostile_credentials_answer(setup, cloud, s3, small_table, service, operation, body):

@@ -317,6 +317,21 @@ static void list_asks_with_encoding(void **state) {
     assert_string_equal(fake.needs, "s3:ListBucket on b");
 }
 
+static void a_list_that_goes_round_is_an_error(void **state) {
+    (void)state;
+    _cleanup_heard_ struct heard objects = {0}, uploads = {0};
+    s3_list_objects(&bucket, &(struct s3_list){.token = "n"}, hear, &objects);
+    fake_answer(200, "",
+                "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>n</NextContinuationToken>"
+                "</ListBucketResult>");
+    assert_failed(&objects, ERROR_CORRUPT, "list of s3://b/: the page after \"n\" says that it is followed by itself");
+    s3_list_uploads(&bucket, NULL, "key-marker=k", hear, &uploads);
+    fake_answer(200, "",
+                "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>"
+                "</ListMultipartUploadsResult>");
+    assert_int_equal(uploads.code, ERROR_CORRUPT);
+}
+
 static void a_broken_list_is_an_error(void **state) {
     (void)state;
     _cleanup_heard_ struct heard heard = {0};
@@ -454,6 +469,7 @@ int main(void) {
         WITH_FAKE(deleting_many_goes_in_batches),
         WITH_FAKE(a_batch_that_fails_ends_the_call),
         WITH_FAKE(list_asks_with_encoding),
+        WITH_FAKE(a_list_that_goes_round_is_an_error),
         WITH_FAKE(a_broken_list_is_an_error),
         WITH_FAKE(lists_of_parts_and_uploads),
         WITH_FAKE(create_names_the_checksum),
