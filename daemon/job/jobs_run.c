@@ -209,9 +209,9 @@ void job_drop_run(struct job *job) {
 
 /* WarnItemsDrop=: a table that has lost many of its items since the last good backup is worth a look. */
 static void compare_items(struct job *job, struct run_result *result) {
-    uint64_t least = job->good_items / 100 * (uint64_t)(100 - job->started.settings->warn_items_drop);
     if (result->outcome != RUN_SUCCEEDED)
         return;
+    uint64_t least = job->good_items * (uint64_t)(100 - job->started.settings->warn_items_drop) / 100;
     if (result->items < least)
         result->warning =
             x_printf("%" PRIu64 " items, after %" PRIu64 " in the backup before: is the table as it should be?",

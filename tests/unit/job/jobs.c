@@ -207,6 +207,27 @@ static void a_disabled_job_does_not_run(void **state) {
     assert_int_equal(ask(town, "j", NULL), JOBS_DISABLED);
 }
 
+/* WarnItemsDrop=20%: of 50 items the first, 39 are too few, and 40 are not. */
+static void run_with(struct town *town, unsigned items, bool warned) {
+    struct waiter waiter;
+    cloud_no_pages(cloud(town));
+    world_page(town->world, 0, items, 10);
+    buffer_clear(&town->world->said);
+    ask(town, "j", &waiter);
+    wait_for(town, &waiter);
+    assert_int_equal(waiter.outcome, RUN_SUCCEEDED);
+    assert_int_equal(world_has_said(town->world, "is the table as it should be?"), warned);
+}
+
+static void a_small_table_that_shrank_is_warned_of(void **state) {
+    struct town *town = *state;
+    open_jobs(town, world_config(town->world, "", "j", "", NULL));
+    run_with(town, 50, false);
+    run_with(town, 39, true);
+    run_with(town, 32, false);
+    run_with(town, 0, true);
+}
+
 /* ------------------------------------------------------------ the schedule */
 
 static void a_job_that_is_due_while_it_runs_is_skipped(void **state) {
@@ -428,6 +449,7 @@ int main(void) {
         WITH_TOWN(jobs_wait_for_memory_that_others_have_planned),
         WITH_TOWN(a_waiting_run_that_is_cancelled_never_starts),
         WITH_TOWN(a_disabled_job_does_not_run),
+        WITH_TOWN(a_small_table_that_shrank_is_warned_of),
         WITH_TOWN(a_job_that_is_due_while_it_runs_is_skipped),
         WITH_TOWN(with_overlap_queue_it_runs_once_more_afterwards),
         WITH_TOWN(a_reload_keeps_a_run_that_is_due_and_delayed),

@@ -166,6 +166,35 @@ static void a_mailing_dropped_at_any_moment_leaves_nothing(void **state) {
     assert_int_equal(mail->sent + mail->failed + mail->given_up, 0);
 }
 
+/* ------------------------------------------------------------ the job's own templates */
+
+static void use_template(struct mail_world *mail, const char *folder) {
+    struct world *world = mail->world;
+    _cleanup_free_ char *text = x_printf(MAIL "Template=%s\n", folder);
+    config_unref(world->config);
+    world->config = world_config(world, "", "j", text, NULL);
+}
+
+static void templates_that_cannot_be_read_delay_the_mail(void **state) {
+    struct mail_world *mail = *state;
+    use_template(mail, "/nowhere/templates");
+    next_wait = 5000;
+    start(mail);
+    run_until(&mail->world->loop, &mail->over);
+    assert_int_equal(mail->given_up, 1);
+    assert_int_equal(cloud_count(mail->world->cloud, SES), 0);
+}
+
+static void a_mailing_dropped_while_its_templates_are_read_leaves_nothing(void **state) {
+    struct mail_world *mail = *state;
+    use_template(mail, "/nowhere/templates");
+    next_wait = 5000;
+    start(mail);
+    uv_run(&mail->world->loop, UV_RUN_NOWAIT);
+    uv_run(&mail->world->loop, UV_RUN_NOWAIT);
+    mailing_free(take_pointer(mail->mailing));
+}
+
 /* ------------------------------------------------------------ as a job sees it */
 
 static char *mail_status(struct jobs *jobs) {
@@ -246,6 +275,8 @@ int main(void) {
         WITH_MAIL(a_mail_is_given_up_after_a_day),
         WITH_MAIL(an_object_that_has_gone_is_no_reason_to_be_silent_for_ever),
         WITH_MAIL(a_mailing_dropped_at_any_moment_leaves_nothing),
+        WITH_MAIL(templates_that_cannot_be_read_delay_the_mail),
+        WITH_MAIL(a_mailing_dropped_while_its_templates_are_read_leaves_nothing),
         WITH_MAIL(the_mail_of_an_older_run_is_not_shown_as_the_newest_ones),
         WITH_MAIL(a_mail_that_fails_never_makes_the_backup_bad),
         WITH_MAIL(a_failure_is_mailed_without_a_link),

@@ -62,6 +62,7 @@ void cloud_forget_held(struct cloud *cloud);
 
 /* The table, whose segments are as many as pages were given for; each page's items are a JSON text "{...},{...}". */
 void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsigned count);
+void cloud_no_pages(struct cloud *cloud);
 void cloud_circle(struct cloud *cloud); /* every page says that the first follows */
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes);
 

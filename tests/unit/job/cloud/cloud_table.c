@@ -17,6 +17,11 @@ void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsign
     cloud->pages[cloud->page_count++] = (struct table_page){segment, count, x_strdup(items)};
 }
 
+void cloud_no_pages(struct cloud *cloud) {
+    while (cloud->page_count)
+        free(cloud->pages[--cloud->page_count].items);
+}
+
 void cloud_circle(struct cloud *cloud) {
     cloud->circle = true;
 }
