@@ -191,7 +191,8 @@ void render_progress(const char *job, const struct json_object *progress, int64_
     buffer_add(out, "  ");
     format_count(out, (uint64_t)items);
     buffer_add(out, " items  ");
-    format_size(out, (uint64_t)json_integer(progress, "stored_bytes", 0));
+    /* What stands in S3 only moves when a part closes: while pages come, those are what a person can watch. */
+    format_size(out, (uint64_t)json_integer(progress, streaming ? "raw_bytes" : "stored_bytes", 0));
     if (streaming && items > 0 && seconds >= 1)
         add_rate(out, (double)items / seconds, estimated - items);
     if (throttles)

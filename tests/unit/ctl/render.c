@@ -43,7 +43,7 @@ static const char status[] =
     "{" DAEMON
     "},'jobs':[{'name':'small','table':'t','enabled':true,'schedules':['0 2 * * *','@weekly'],'timezone':'UTC',"
     "'next':'2026-11-21T02:00:00Z','state':'running','progress':{'state':'stream','items':50,'estimated_items':100,'"
-    "stored_bytes':2048,"
+    "raw_bytes':2048,'stored_bytes':0,"
     "'started':'2026-11-20T01:59:50Z'},'last':{'run':'ab','id':'ID','result':'success','ended':'2026-11-19T02:00:10Z','"
     "items':1000,"
     "'bytes':12345,'uri':'s3://b/k/','mail':'failed','mail_error':'not verified'}},"
