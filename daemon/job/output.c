@@ -234,6 +234,7 @@ static void on_part_sealed(struct output_part *part) {
     struct object_record *object = object_at(output, part->object);
     struct part_record *record = &object->parts[part->index];
     record->length = part->chunk.length; /* with the ending */
+    object->size += record->length;
     record->crc32 = part->seal.crc32;
     send_ready(output);
 }

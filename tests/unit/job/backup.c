@@ -69,6 +69,74 @@ static void pages_without_items_lead_on(void **state) {
     assert_int_equal(cloud_count(world->cloud, "Scan"), 6);
 }
 
+/* ------------------------------------------------------------ REGION */
+
+#define NOWHERE "[Job]\nTable=tab\n[Destination]\nBucket=bkt\n"
+#define TOKEN   "/latest/api/token"
+
+static void a_run_without_a_region_takes_the_sources(void **state) {
+    struct world *world = *state;
+    setenv("AWS_REGION", "eu-west-1", 1);
+    world_job(world, NOWHERE);
+    world_page(world, 0, 1, 10);
+    world_run(world);
+    assert_whole(world);
+    assert_string_equal(world->result.region, "eu-west-1");
+}
+
+static void a_run_without_any_region_says_so_and_makes_nothing(void **state) {
+    struct world *world = *state;
+    cloud_rule(world->cloud,
+               &(struct cloud_rule){.match = TOKEN, .act = CLOUD_REFUSE, .status = 403, .code = "Forbidden"});
+    world_job(world, NOWHERE);
+    world_run(world);
+    assert_int_equal(world->result.outcome, RUN_FAILED);
+    assert_non_null(strstr(world->result.error.message, "Region="));
+    assert_nothing_left(world);
+    assert_int_equal(cloud_count(world->cloud, "DescribeTable"), 0);
+}
+
+static void a_run_cancelled_while_it_looks_for_its_region_makes_nothing(void **state) {
+    struct world *world = *state;
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = TOKEN, .act = CLOUD_HOLD});
+    world_job(world, NOWHERE);
+    world_start(world);
+    world_until_held(world, TOKEN, 1);
+    backup_cancel(world->backup, "cancelled by the test");
+    world_finish(world);
+    assert_int_equal(world->result.outcome, RUN_CANCELLED);
+    assert_nothing_left(world);
+}
+
+static void a_run_dropped_while_it_looks_for_its_region_leaves_no_handle(void **state) {
+    struct world *world = *state;
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = TOKEN, .act = CLOUD_HOLD});
+    world_job(world, NOWHERE);
+    world_start(world);
+    world_until_held(world, TOKEN, 1);
+    backup_free(take_pointer(world->backup));
+}
+
+/* What status shows while parts are on their way. */
+static void stored_bytes_grow_while_the_run_goes_on(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH "[Scan]\nSegments=1\n");
+    for (unsigned page = 0; page < 7; page++)
+        world_flat_page(world, 0, 2, 1 << 20);
+    world_page(world, 0, 1, 10);
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "Scan 0 k7", .act = CLOUD_HOLD});
+    world_start(world);
+    world_until_asked(world, "?partNumber=1", 1);
+    world_until_held(world, "Scan 0 k7", 1);
+    struct backup_progress progress = backup_progress(world->backup);
+    assert_string_equal(progress.state, "stream");
+    assert_true(progress.stored_bytes >= 5 << 20);
+    cloud_no_rules(world->cloud);
+    assert_true(cloud_release(world->cloud, "Scan"));
+    world_finish(world);
+    assert_whole(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_WORLD(both_formats_hold_every_item_of_every_page_once),
@@ -79,6 +147,11 @@ int main(void) {
         WITH_WORLD(an_empty_table_is_one_empty_gzip_member),
         WITH_WORLD(an_empty_table_is_one_empty_zstd_frame),
         WITH_WORLD(pages_without_items_lead_on),
+        WITH_WORLD(a_run_without_a_region_takes_the_sources),
+        WITH_WORLD(a_run_without_any_region_says_so_and_makes_nothing),
+        WITH_WORLD(a_run_cancelled_while_it_looks_for_its_region_makes_nothing),
+        WITH_WORLD(a_run_dropped_while_it_looks_for_its_region_leaves_no_handle),
+        WITH_WORLD(stored_bytes_grow_while_the_run_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,8 @@ int world_set_up(void **state) {
     signal(SIGPIPE, SIG_IGN);
     setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
     setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    setenv("AWS_CONFIG_FILE", "/nowhere/config", 1);
+    setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials", 1);
     unsetenv("AWS_SESSION_TOKEN");
     unsetenv("AWS_REGION");
     unsetenv("AWS_DEFAULT_REGION");
