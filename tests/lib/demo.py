@@ -104,7 +104,8 @@ class Stage:
         environment = {name: os.environ[name] for name in ('PATH', 'LANG') if name in os.environ}
         self.daemon = subprocess.Popen([BUILD / 'dynamodb-backupd', '--config', self.conf], stdin=subprocess.DEVNULL,
                                        stderr=subprocess.PIPE, text=True, errors='replace', env=environment, preexec_fn=die_with_parent)
-        threading.Thread(target=self.read_journal, daemon=True).start()
+        self.reader = threading.Thread(target=self.read_journal, daemon=True)
+        self.reader.start()
 
     def read_journal(self):
         for line in self.daemon.stderr:
@@ -136,6 +137,7 @@ class Stage:
             except subprocess.TimeoutExpired:
                 self.daemon.kill()
                 status = self.daemon.wait()
+            self.reader.join(5)
         for one in reversed(self.running):
             one.stop()
         remove(self.root)
@@ -228,10 +230,17 @@ def look_at_cloudwatch(stage):
     show(', '.join(sorted(who)))
 
 
+def end_once(*_):
+    """A second Ctrl-C must not end what takes the stage down."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main():
     sys.stdout.reconfigure(line_buffering=True)
     stage, fine = Stage(), False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGINT, end_once)
     try:
         fine = look_at_the_mail(stage, play(stage))
         wait_for(lambda: 'mail-sent' in json.dumps(stage.cloud.ask('/logs')), 'CloudWatch lines', 20)
