@@ -52,6 +52,8 @@ static void close_handle(uv_handle_t *handle) {
 /* Every run is over. What is freed here may still close handles; the loop turns on until they have. */
 static void on_jobs_stopped(void *arg) {
     struct daemon *daemon = arg;
+    if (daemon->ready && daemon->options->over)
+        daemon->options->over(daemon->options->arg);
     if (daemon->control)
         control_server_free(take_pointer(daemon->control));
     jobs_free(take_pointer(daemon->jobs));
@@ -179,6 +181,7 @@ static void serve(struct daemon *daemon, const struct daemon_options *options) {
     report(daemon->shared.reporter, EVENT(EVENT_READY, .message = message));
     notify_ready(NULL);
     daemon_tell_status(daemon);
+    daemon->ready = true;
     if (options->ready)
         options->ready(options->arg, daemon);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
@@ -216,7 +219,8 @@ static void tame_malloc(void) {
 }
 
 int daemon_run(const struct daemon_options *options) {
-    struct daemon daemon = {.config_file = options->config_file, .local = options->local, .started = clock_wall()};
+    struct daemon daemon = {
+        .options = options, .config_file = options->config_file, .local = options->local, .started = clock_wall()};
     struct config_problems problems = {0};
     tame_malloc();
     signal(SIGPIPE, SIG_IGN);

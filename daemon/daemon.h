@@ -16,6 +16,7 @@ struct daemon_options {
     const char *socket;                              /* NULL: control.sock in RuntimeDirectory= */
     bool local;                                      /* no alarms: only what the socket asks for */
     void (*ready)(void *arg, struct daemon *daemon); /* the socket serves; NULL: nobody wants to know */
+    void (*over)(void *arg); /* from here on `daemon` is not to be touched; where ready() came */
     void *arg;
 };
 
@@ -23,7 +24,7 @@ struct daemon_options {
  * (said on stderr). */
 int daemon_run(const struct daemon_options *options);
 
-/* From any thread, between ready() and the end of daemon_run(). */
+/* From any thread, between ready() and over(). */
 void daemon_ask_to_stop(struct daemon *daemon);
 
 /* daemon/local.c: a daemon on a thread of this process. NULL with an error where it did not come up. */

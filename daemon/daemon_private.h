@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "control/server.h"
+#include "daemon.h"
 #include "job/jobs.h"
 #include "report/event.h"
 #include "report/notify.h"
@@ -29,6 +30,7 @@ struct reload {
 };
 
 struct daemon {
+    const struct daemon_options *options;
     const char *config_file;
     bool local; /* the tool's: no alarms */
     uv_loop_t loop;
@@ -43,7 +45,7 @@ struct daemon {
     uv_signal_t hangup, terminate, interrupt;
     uv_async_t asked; /* to stop, by another thread: --local */
     struct reload reload;
-    bool stopping;
+    bool ready, stopping;
 };
 
 /* reload.c: reads the configuration anew, off the loop, and applies it whole or not at all. `waiter` may be NULL. */

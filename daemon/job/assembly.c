@@ -371,6 +371,13 @@ void assembly_complete(struct assembly *assembly) {
         output_complete(assembly->outputs[i]);
 }
 
+bool assembly_writes(const struct assembly *assembly) {
+    bool writes = false;
+    for (size_t i = 0; i < assembly->count; i++)
+        writes = writes || output_writes(assembly->outputs[i]);
+    return writes;
+}
+
 static void on_closed(uv_handle_t *handle) {
     free(handle->data);
 }

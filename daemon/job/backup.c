@@ -27,6 +27,8 @@
 #include "job/publish.h"
 #include "job/undo.h"
 
+#define LANDING_MS 3000 /* for a request that was dropped on its way: S3 carries it out soon or not at all */
+
 enum backup_state { REGION, DESCRIBE, OPEN, STREAM, COMPLETE, SWEEP, MANIFEST, COMMIT, UNDO, OVER };
 
 static const char *const state_names[] = {
@@ -66,6 +68,7 @@ struct backup {
 
     struct error failure, undo_failure;
     bool cancelled;
+    bool may_land;    /* of what was dropped something may still come to be in S3 */
     unsigned handles; /* not yet closed */
 };
 
@@ -98,10 +101,16 @@ static void drop_all(struct backup *backup) {
     undo_cancel(take_pointer(backup->undo));
 }
 
+/* A request whose connection is dropped now may still be carried out: undo must look after it, not before. */
+static bool may_land(const struct backup *backup) {
+    return backup->publish || backup->state == COMMIT || (backup->assembly && assembly_writes(backup->assembly));
+}
+
 static void fail(struct backup *backup, const struct error *error) {
     if (backup->state >= UNDO)
         return;
     backup->failure = error_copy(error);
+    backup->may_land = may_land(backup);
     drop_all(backup);
     uv_timer_stop(&backup->limit);
     enter(backup, backup->named ? UNDO : OVER);
@@ -344,7 +353,19 @@ static void on_undone(void *arg, const struct error *error) {
 }
 
 /* Undo has a patience of its own: the run's may be what ended it. */
+static void take_back(struct backup *backup);
+
+static void on_landed(uv_timer_t *timer) {
+    take_back(timer->data);
+}
+
 static void take_back(struct backup *backup) {
+    if (backup->may_land) {
+        backup->may_land = false;
+        int64_t landing = backup->engine->shared.landing ? backup->engine->shared.landing : LANDING_MS;
+        uv_timer_start(&backup->timer, on_landed, (uint64_t)landing, 0);
+        return;
+    }
     backup->patience.last_success = clock_monotonic();
     backup->undo = undo_start(&backup->bucket, &backup->record->names, on_undone, backup);
 }
@@ -453,6 +474,7 @@ static void backup_step(struct backup *backup) {
         publish(backup, PUBLISH_MANIFESTS);
         return;
     case COMMIT:
+        uv_timer_stop(&backup->limit); /* a backup that may already be there is not given up for its time */
         publish(backup, PUBLISH_BACKUP);
         return;
     case UNDO:

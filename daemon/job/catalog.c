@@ -34,6 +34,7 @@ struct catalog {
     char *parent; /* PREFIXAWSDynamoDB/ */
     struct folder **folders;
     size_t count, started, ended;
+    struct error unreadable; /* the first backup.json that could not be read */
     unsigned reading;
     catalog_done *done;
     void *arg;
@@ -52,6 +53,7 @@ static void catalog_free(struct catalog *catalog) {
     }
     free(catalog->folders);
     free(catalog->parent);
+    error_clear(&catalog->unreadable);
     place_close(catalog->place);
     free(catalog);
 }
@@ -72,7 +74,7 @@ static void finish(struct catalog *catalog) {
     for (size_t i = 0; i < catalog->count; i++)
         if (catalog->folders[i]->found)
             backups[count++] = catalog->folders[i]->summary; /* borrowed */
-    catalog->done(catalog->arg, backups, count, NULL);
+    catalog->done(catalog->arg, backups, count, catalog->unreadable.code ? &catalog->unreadable : NULL);
     free(backups);
     catalog_free(catalog);
 }
@@ -96,8 +98,8 @@ static void on_read(void *arg, const struct s3_answer *answer, const struct erro
     struct catalog *catalog = folder->catalog;
     folder->call = NULL;
     if (error && error->http_status != NO_SUCH_RANGE) {
-        fail(catalog, error);
-        return;
+        struct error copy = error_copy(error);
+        error_keep_first(&catalog->unreadable, &copy);
     }
     if (answer)
         take_summary(folder, answer);

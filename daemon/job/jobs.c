@@ -8,6 +8,8 @@
 #include "base/nearest.h"
 #include "jobs_private.h"
 
+#define MAIL_GRACE (5 * SECOND_MS) /* of a stop, for mails that are being sent */
+
 static int by_name(const void *key, const void *item) {
     return strcmp(key, (*(struct job *const *)item)->name);
 }
@@ -188,14 +190,30 @@ static void cancel_all(struct jobs *jobs) {
     }
 }
 
+/* A mail whose first try is not over is worth a moment of a stop. */
+static bool waits_for_mail(const struct jobs *jobs) {
+    struct job_mail *mail;
+    for (size_t i = 0; i < jobs->count; i++)
+        LIST_FOREACH(mail, &jobs->items[i]->mails, entry)
+    if (!mail->told)
+        return true;
+    return false;
+}
+
+void jobs_wind_down(struct jobs *jobs) {
+    if (jobs->stopping && !jobs->running)
+        uv_timer_start(&jobs->stop_timer, on_stop_timer, waits_for_mail(jobs) ? MAIL_GRACE : 0, 0);
+}
+
 void jobs_stop(struct jobs *jobs, int64_t timeout, void (*done)(void *arg), void *arg) {
     bool again = jobs->stopping;
     jobs->stopping = true;
     jobs->stopped = done;
     jobs->stopped_arg = arg;
     cancel_all(jobs);
-    bool at_once = again || !jobs->running;
-    uv_timer_start(&jobs->stop_timer, on_stop_timer, at_once ? 0 : (uint64_t)timeout, 0);
+    uv_timer_start(&jobs->stop_timer, on_stop_timer, again ? 0 : (uint64_t)timeout, 0);
+    if (!again)
+        jobs_wind_down(jobs);
 }
 
 /* ------------------------------------------------------------ looking */

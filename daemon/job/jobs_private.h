@@ -86,6 +86,9 @@ struct jobs {
 struct job *jobs_find(const struct jobs *jobs, const char *name);
 void jobs_remove_if_over(struct job *job); /* where it has left the configuration and nothing of it is under way */
 
+/* At a stop: over at once where nothing is under way, or when the mails that are being sent have gone. */
+void jobs_wind_down(struct jobs *jobs);
+
 /* jobs_run.c */
 void job_schedule(struct job *job); /* the next alarm, from now */
 /* `kind`: EVENT_CONTROL where a person asked, else EVENT_RUN_PROGRESS. */

@@ -75,8 +75,10 @@ static void mail_free(struct job_mail *mail) {
 /* A job that has left the configuration stays until its last mail has gone. */
 static void mail_over(struct job_mail *mail) {
     struct job *job = mail->job;
+    struct jobs *jobs = job->jobs;
     mail_free(mail);
     jobs_remove_if_over(job);
+    jobs_wind_down(jobs);
 }
 
 /* What status shows is the newest run's mail. */
@@ -115,6 +117,7 @@ static void on_mail_failed(void *arg, const struct error *error, int64_t next_ms
     _cleanup_free_ char *message = x_printf(
         "the mail could not be sent; next try in %" PRId64 " s, then ever more seldom for a day", next_ms / SECOND_MS);
     say_of_mail(mail, EVENT_MAIL_FAILED, error, message);
+    jobs_wind_down(mail->job->jobs);
 }
 
 static void on_mail_given_up(void *arg, const struct error *error) {
@@ -143,6 +146,7 @@ static void send_mail(struct job *job) {
 void job_drop_mails(struct job *job) {
     struct job_mail *mail;
     while ((mail = LIST_FIRST(&job->mails))) {
+        say_of_mail(mail, EVENT_MAIL_GIVEN_UP, NULL, "the daemon stops, and its mail has not been sent");
         mailing_free(mail->mailing);
         mail_free(mail);
     }
@@ -259,8 +263,7 @@ static void on_over(void *arg, struct run_result *result) {
     if (again && !jobs->stopping && !job->removed && job->settings->enabled)
         job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule, after the run before it");
     jobs_remove_if_over(job);
-    if (jobs->stopping && !jobs->running)
-        jobs_stop(jobs, 0, jobs->stopped, jobs->stopped_arg);
+    jobs_wind_down(jobs);
     jobs_pump(jobs);
 }
 

@@ -361,6 +361,10 @@ unsigned output_outstanding(const struct output *output) {
     return output->outstanding;
 }
 
+bool output_writes(const struct output *output) {
+    return output->sending || output->creating || output->complete_call;
+}
+
 size_t output_parts(const struct output *output) {
     return output->parts_closed;
 }

@@ -36,6 +36,9 @@ void assembly_free(struct assembly *assembly);
 /* Takes the page. */
 void assembly_feed(struct assembly *assembly, struct scan_page *page);
 
+/* A request is under way that makes or changes something in S3. */
+bool assembly_writes(const struct assembly *assembly);
+
 /* No more pages. stored() follows, never from inside this call. */
 void assembly_close(struct assembly *assembly);
 

@@ -7,7 +7,8 @@
 #include "job/engine.h"
 #include "job/record.h"
 
-/* Of one job, in order of ID, oldest first. Both borrowed until it returns; exactly one is given. */
+/* Of one job, in order of ID, oldest first. Borrowed until it returns. With an error these are all that could be read: none
+ * where the folder could not be listed; else a backup.json could not be read, and may be the newest. */
 typedef void catalog_done(void *arg, const struct backup_summary *backups, size_t count, const struct error *error);
 
 struct catalog;

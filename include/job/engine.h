@@ -21,6 +21,7 @@ struct engine_shared {
     struct workshop *workshop;
     struct reporter *reporter;
     const struct mail_templates *templates;
+    int64_t landing; /* ms that a run waits for what it dropped on its way to S3, before it takes all back; 0: 3 s */
 };
 
 struct engine {

@@ -64,6 +64,9 @@ void output_roll(struct output *output);
 /* Parts closed but not yet acknowledged. */
 unsigned output_outstanding(const struct output *output);
 
+/* A request is under way that makes or changes something in S3. */
+bool output_writes(const struct output *output);
+
 /* Parts closed so far, over all objects. */
 size_t output_parts(const struct output *output);
 
