@@ -81,9 +81,11 @@ static struct json_object *member(const struct json_object *object, const char *
     return json_object_is_type(value, type) ? value : NULL;
 }
 
+/* A text with "\u0000" in it would be read as another, shorter one: it is none. */
 const char *json_string(const struct json_object *object, const char *name) {
     struct json_object *value = member(object, name, json_type_string);
-    return value ? json_object_get_string(value) : NULL;
+    const char *text = value ? json_object_get_string(value) : NULL;
+    return text && strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
 }
 
 struct json_object *json_object_at(const struct json_object *object, const char *name) {

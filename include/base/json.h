@@ -19,7 +19,7 @@
  * where and why. The caller puts it back with json_object_put(). */
 struct json_object *json_parse(const char *text, size_t length, struct error *error);
 
-/* Borrowed; NULL where absent, null or of another type. */
+/* Borrowed; NULL where absent, null, of another type, or a string with a NUL in it. */
 const char *json_string(const struct json_object *object, const char *name);
 struct json_object *json_object_at(const struct json_object *object, const char *name);
 struct json_object *json_array_at(const struct json_object *object, const char *name);

@@ -32,6 +32,16 @@ static void every_kind_of_value_is_read(void **state) {
     }
 }
 
+static void a_text_with_a_nul_in_it_is_no_text(void **state) {
+    (void)state;
+    _cleanup_error_ struct error error = {0};
+    _cleanup_json_ struct json_object *object = parse("{\"name\":\"orders\\u0000x\",\"whole\":\"orders\"}");
+    assert_null(json_string(object, "name"));
+    assert_null(json_need_string(object, "name", &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
+    assert_string_equal(json_string(object, "whole"), "orders");
+}
+
 static void what_is_not_strictly_json_is_refused(void **state) {
     (void)state;
     static const char *const bad[] = {"",
@@ -162,6 +172,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_value_is_read),
         cmocka_unit_test(what_is_not_strictly_json_is_refused),
+        cmocka_unit_test(a_text_with_a_nul_in_it_is_no_text),
         cmocka_unit_test(a_nul_inside_is_no_end),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(length_is_bounded),
