@@ -335,6 +335,8 @@ static void on_credentials(void *arg, const struct credentials *got, const struc
     }
     _cleanup_error_ struct error problem = error_copy(error);
     if (problem.code == ERROR_TRANSIENT || problem.code == ERROR_THROTTLED) {
+        if (!call->record.attempts) /* the source has had attempts of its own all the while */
+            call->record.failing_since = call->started;
         settle(call, &problem, NULL);
     } else {
         call->record.attempts++;

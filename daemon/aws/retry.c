@@ -80,7 +80,7 @@ enum retry_action retry_decide(struct retry_record *record, struct retry_quota *
                                const struct aws_patience *patience, const struct error *error, int64_t retry_after_ms,
                                unsigned max_attempts, int64_t now, random_fn *random, int64_t *delay_ms) {
     *delay_ms = 0;
-    if (record->attempts++ == 0)
+    if (record->attempts++ == 0 && !record->failing_since)
         record->failing_since = now;
     switch (error->code) {
     case ERROR_EXPIRED:

@@ -39,7 +39,7 @@ struct retry_record {
     unsigned attempts; /* finished ones */
     unsigned throttles;
     int spent;                                       /* tokens taken and not given back */
-    int64_t failing_since;                           /* when the first of them failed */
+    int64_t failing_since;                           /* when the first of them failed; the caller may know earlier */
     bool refreshed, skew_corrected, region_followed; /* each helps once in a row; the call ends with its success */
 };
 

@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "aws/sts.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #define ANSWER_MOST ((size_t)64 << 10)
-#define ATTEMPTS    3 /* the provider asks again soon enough */
+#define ATTEMPTS    3                /* the provider asks again soon enough */
+#define STALL       (10 * SECOND_MS) /* STS answers in a second, or not at all; a run's RetryFor= waits behind it */
 
 struct assume_role_call {
     struct aws_session *session;
@@ -123,6 +125,7 @@ static void send_form(struct assume_role_call *call) {
         .body = &call->body,
         .body_count = 1,
         .answer_limit = ANSWER_MOST,
+        .stall_timeout_ms = STALL,
         .max_attempts = ATTEMPTS,
     };
     call->aws = aws_start(call->session, &request, on_answer, call);

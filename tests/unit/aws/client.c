@@ -29,7 +29,7 @@ struct source {
     uv_timer_t timer;
     credentials_done *done;
     void *arg;
-    int fetches;
+    int fetches, takes_ms;
     enum error_code failure;
 };
 
@@ -49,7 +49,7 @@ static void source_fetch(void *self, credentials_done *done, void *arg) {
     struct source *source = self;
     source->done = done;
     source->arg = arg;
-    uv_timer_start(&source->timer, on_source_timer, 2, 0);
+    uv_timer_start(&source->timer, on_source_timer, source->takes_ms ? (uint64_t)source->takes_ms : 2, 0);
 }
 
 static void source_stop(void *self) {
@@ -383,6 +383,21 @@ static void without_credentials_their_error_is_told(void **state) {
     assert_int_equal(peer_requests(world->peer), 0);
 }
 
+/* A silent STS: its attempts have taken all of RetryFor= before the call hears of the first failure. */
+static void the_time_that_credentials_took_counts_as_failing(void **state) {
+    struct world *world = *state;
+    _cleanup_outcome_ struct outcome outcome = {0};
+    world->patience = (struct aws_patience){.retry_for = 20, .last_success = clock_monotonic() - 1000};
+    SESSION(world, &world->patience, {.bytes = says(world, 200, "", "{}")});
+    world->source.failure = ERROR_TRANSIENT;
+    world->source.takes_ms = 60;
+    struct aws_request request = scan();
+    call(world, &request, &outcome);
+    assert_int_equal(outcome.code, ERROR_TRANSIENT);
+    assert_int_equal(world->patience.retries, 0);
+    assert_int_equal(peer_requests(world->peer), 0);
+}
+
 static void a_bucket_that_is_none_is_an_error(void **state) {
     struct world *world = *state;
     _cleanup_outcome_ struct outcome outcome = {0};
@@ -490,6 +505,7 @@ int main(void) {
         WITH_WORLD(accept_may_refuse_a_success),
         WITH_WORLD(a_sink_starts_over_at_each_attempt),
         WITH_WORLD(without_credentials_their_error_is_told),
+        WITH_WORLD(the_time_that_credentials_took_counts_as_failing),
         WITH_WORLD(a_bucket_that_is_none_is_an_error),
         WITH_WORLD(a_cancelled_call_never_hears),
         WITH_WORLD(a_call_cancelled_by_its_own_callbacks_never_hears),
