@@ -159,6 +159,22 @@ static void a_sweep_aborts_uploads_and_touches_nothing_else(void **state) {
     assert_null(world->error);
 }
 
+/* Broke: the undo of a run listed for ever where the server named the same next page again and again. */
+static void a_list_that_goes_round_ends(void **state) {
+    struct world *world = *state;
+    static const char round[] = "<ListBucketResult><IsTruncated>true</IsTruncated>"
+                                "<NextContinuationToken>t</NextContinuationToken></ListBucketResult>";
+    undo_start(&bucket, &world->names, on_undone, world);
+    fake_answer(204, "", "");
+    fake_answer(200, "", NO_UPLOADS);
+    fake_answer(200, "", NO_OBJECTS);
+    fake_answer(200, "", round);
+    fake_answer(200, "", round);
+    assert_int_equal(world->times, 1);
+    assert_non_null(strstr(world->error, "the same page"));
+    assert_false(fake.running);
+}
+
 static void a_cancelled_undo_never_tells(void **state) {
     struct world *world = *state;
     struct undo *undo = undo_start(&bucket, &world->names, on_undone, world);
@@ -296,6 +312,7 @@ int main(void) {
         STORY(after_an_error_the_rest_goes_but_started_stays),
         STORY(a_key_that_is_refused_is_named),
         STORY(a_sweep_aborts_uploads_and_touches_nothing_else),
+        STORY(a_list_that_goes_round_ends),
         STORY(a_cancelled_undo_never_tells),
         STORY(a_412_on_our_own_object_is_a_success),
         STORY(a_412_on_anothers_object_is_a_failure),
