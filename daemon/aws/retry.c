@@ -62,7 +62,7 @@ static enum retry_action after_failure(struct retry_record *record, struct retry
         quota->tokens -= cost;
         record->spent += cost;
     } else {
-        *delay_ms = MAX_DELAY;
+        *delay_ms = MAX_DELAY / 2 + (int64_t)random(MAX_DELAY / 2 + 1); /* not all of a run in step */
     }
     obey(delay_ms, retry_after_ms);
     return RETRY_AFTER;

@@ -326,11 +326,12 @@ static void finish(struct assembly *assembly) {
 }
 
 static void advance(struct assembly *assembly) {
-    if (assembly->failed || !append_ready(assembly))
+    if (assembly->failed || !append_ready(assembly) ||
+        assembly->failed) /* memory given back may wake, and fail, us inside */
         return;
     start_tasks(assembly);
     press(assembly);
-    if (assembly->closing && TAILQ_EMPTY(&assembly->tasks))
+    if (!assembly->failed && assembly->closing && TAILQ_EMPTY(&assembly->tasks))
         finish(assembly);
 }
 

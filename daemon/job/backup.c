@@ -113,7 +113,8 @@ static void fail(struct backup *backup, const struct error *error) {
     backup->may_land = may_land(backup);
     drop_all(backup);
     uv_timer_stop(&backup->limit);
-    enter(backup, backup->named ? UNDO : OVER);
+    bool refused_at_once = backup->state == OPEN && error->http_status >= 400 && error->http_status < 500;
+    enter(backup, backup->named && !refused_at_once ? UNDO : OVER);
 }
 
 static void on_limit(uv_timer_t *timer) {
@@ -206,7 +207,7 @@ static void begin_record(struct backup *backup, const struct table_description *
     record->definition = json_object_get(table->definition);
     record->segments = job->segments ? job->segments : plan_segments(table->bytes);
     plan_outputs(backup);
-    backup->plan = (struct plan){.buffer_memory = backup->config->buffer_memory,
+    backup->plan = (struct plan){.buffer_memory = pool_stats(workshop_pool(backup->engine->shared.workshop)).limit,
                                  .table_bytes = table->bytes,
                                  .part_size = job->part_size,
                                  .outputs = record->output_count};
@@ -418,7 +419,7 @@ static void fill_result(const struct backup *backup, struct run_result *result) 
     result->table_arn = x_strdup(record->table_arn);
     result->region = x_strdup(backup->region);
     result->uri = x_strdup(record->names.uri);
-    result->started = backup->started;
+    result->started = backup->started + backup->clock_offset;
     result->ended = now(backup);
     result->items = record->items;
     result->raw_bytes = record->scanned_bytes;

@@ -81,6 +81,13 @@ static void finish(struct catalog *catalog) {
 
 static void read_more(struct catalog *catalog);
 
+/* Two hosts may have a job of one name for different tables. `table` is a name or an ARN. */
+static bool is_of_table(const struct backup_summary *summary, const char *table) {
+    bool is_arn = strncmp(table, "arn:", 4) == 0;
+    const char *ours = is_arn ? summary->table_arn : summary->table;
+    return ours && strcmp(ours, table) == 0;
+}
+
 /* Ours is what carries this job's name, and its folder's ID; another's, or one that cannot be read, is not shown as this
  * job's. */
 static void take_summary(struct folder *folder, const struct s3_answer *answer) {
@@ -89,7 +96,8 @@ static void take_summary(struct folder *folder, const struct s3_answer *answer) 
     bool whole = http->length < SUMMARY_BYTES;
     if (!answer->found || !backup_summary_parse(&folder->summary, http->body, http->length, whole, NULL))
         return;
-    folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 && strcmp(folder->summary.id, folder->id) == 0;
+    folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 &&
+                    strcmp(folder->summary.id, folder->id) == 0 && is_of_table(&folder->summary, catalog->job->table);
     folder->summary.uri = x_printf("s3://%s/%s%s/", catalog->job->bucket, catalog->parent, folder->id);
 }
 

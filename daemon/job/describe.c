@@ -80,7 +80,7 @@ static void learn_offset(struct describe *describe, const struct http_answer *ht
     int64_t seconds;
     if (!date || !time_parse_http(date, &seconds))
         return;
-    int64_t offset = seconds * SECOND_MS - aws_client_wall(aws_session_client(describe->session))();
+    int64_t offset = seconds * SECOND_MS - aws_client_now(aws_session_client(describe->session));
     if (offset > OFFSET_MATTERS || offset < -OFFSET_MATTERS)
         describe->offset = offset;
 }

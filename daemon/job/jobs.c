@@ -171,7 +171,7 @@ static void on_stop_timer(uv_timer_t *timer) {
     for (size_t i = 0; i < jobs->count; i++)
         if (jobs->items[i]->backup) {
             job_say(jobs->items[i], EVENT_UNDO_FAILED, NULL, "StopTimeout= is over: the run is dropped as it is");
-            job_drop_run(jobs->items[i]);
+            job_end_dropped(jobs->items[i]);
         }
     jobs->stopped(jobs->stopped_arg);
 }

@@ -96,7 +96,8 @@ void job_enqueue(struct job *job, enum event_kind kind, const char *by);
 void job_end_waiting(struct job *job, const char *why); /* a run that never had its turn is over, cancelled */
 void jobs_pump(struct jobs *jobs); /* starts what waits, as far as MaxConcurrentJobs and memory allow */
 void job_drop_mails(struct job *job);
-void job_drop_run(struct job *job); /* at once, as it is; nothing where none runs */
+void job_end_dropped(struct job *job); /* the same, and whoever waits hears it */
+void job_drop_run(struct job *job);    /* at once, as it is; nothing where none runs */
 
 /* jobs_logs.c */
 void job_logs_open(struct job *job);

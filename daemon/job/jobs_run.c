@@ -238,6 +238,17 @@ static void keep_result(struct job *job, struct run_result *result) {
     say_end(job, &job->last);
 }
 
+void job_end_dropped(struct job *job) {
+    struct run_result result = {.outcome = RUN_CANCELLED, .ended = clock_wall()};
+    result.started = backup_progress(job->backup).started;
+    memcpy(result.run, job->run, sizeof result.run);
+    result.table = x_strdup(job->settings->table);
+    error_set(&result.error, ERROR_CANCELLED, "StopTimeout= was over: dropped as it was");
+    job_drop_run(job);
+    keep_result(job, &result);
+    tell_watchers(job);
+}
+
 void job_end_waiting(struct job *job, const char *why) {
     struct run_result result = {.outcome = RUN_CANCELLED, .started = clock_wall(), .ended = clock_wall()};
     TAILQ_REMOVE(&job->jobs->waiting, job, waiting);
@@ -260,7 +271,7 @@ static void on_over(void *arg, struct run_result *result) {
     forget_order(job);
     tell_watchers(job);
     bool again = take_flag(&job->run_again);
-    if (again && !jobs->stopping && !job->removed && job->settings->enabled)
+    if (again && job->state == JOB_IDLE && !jobs->stopping && !job->removed && job->settings->enabled)
         job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule, after the run before it");
     jobs_remove_if_over(job);
     jobs_wind_down(jobs);
@@ -275,10 +286,14 @@ static size_t memory_of(const struct job_config *settings) {
     return plan_reserve(files, multiparts);
 }
 
+/* The pool keeps the size that it was made with; a smaller BufferMemory= counts from the reload on. */
 static bool may_start(const struct jobs *jobs, size_t memory) {
+    size_t limit = pool_stats(workshop_pool(jobs->shared.workshop)).limit;
+    if (jobs->config->buffer_memory < limit)
+        limit = jobs->config->buffer_memory;
     if (jobs->running >= jobs->config->max_concurrent_jobs)
         return false;
-    return !jobs->running || jobs->reserved + memory + PAGE_MAX <= jobs->config->buffer_memory;
+    return !jobs->running || jobs->reserved + memory + PAGE_MAX <= limit;
 }
 
 static void start(struct job *job) {

@@ -25,6 +25,8 @@ struct file {
 
 struct publish {
     struct publish_options options;
+    struct s3_object_options
+        objects; /* the job's, but for the storage class: what is listed must be readable at once */
     enum publish_what what;
     struct file files[FILES_MOST];
     size_t count, at;
@@ -133,7 +135,7 @@ static void put_next(struct publish *publish) {
                                   .md5 = file->md5,
                                   .has_crc32 = true,
                                   .crc32 = file->crc32},
-                         .options = publish->options.objects};
+                         .options = &publish->objects};
     if (publish->what == PUBLISH_BACKUP)
         publish->settle = settle_put(publish->options.bucket, &put, on_settled, publish);
     else
@@ -154,6 +156,8 @@ struct publish *publish_start(const struct publish_options *options, enum publis
                               void *arg) {
     struct publish *publish = x_calloc(1, sizeof *publish);
     publish->options = *options;
+    publish->objects = *options->objects;
+    publish->objects.storage_class = NULL;
     publish->options.record = backup_record_ref(options->record);
     publish->what = what;
     publish->done = done;

@@ -54,6 +54,7 @@ struct scan {
     struct pool_waiter waiter;
     uv_timer_t kick; /* starts the first requests, and the end, outside of the caller's own call */
     bool held, ended, freed;
+    bool starved; /* a page was refused its memory: to ask for it again at once would only cost read units */
 };
 
 void scan_page_free(struct scan_page *page) {
@@ -108,7 +109,9 @@ static void wait_for_memory(struct scan *scan) {
 }
 
 static void on_memory(void *arg) {
-    pump(arg);
+    struct scan *scan = arg;
+    scan->starved = false;
+    pump(scan);
 }
 
 /* Called from inside another page's growth, maybe another job's. */
@@ -214,6 +217,7 @@ static void on_failure(struct scan_request *request, const struct error *error) 
         scan->progress.refetched++;
         push_ready(scan, request->into->segment);
         request_free(request);
+        scan->starved = pool_stats(scan->options.pool).used > 0; /* who holds the rest will give it back, and wake us */
         wait_for_memory(scan);
         return;
     }
@@ -306,7 +310,7 @@ static void pump(struct scan *scan) {
         end(scan, NULL);
         return;
     }
-    while (!scan->held && scan->ready_count && scan->progress.in_flight < scan->limit)
+    while (!scan->held && !scan->starved && scan->ready_count && scan->progress.in_flight < scan->limit)
         if (!has_room(scan) || !start_request(scan)) {
             wait_for_memory(scan);
             return;

@@ -32,16 +32,21 @@ static void settle_end(struct settle *settle, const char *etag, const struct err
 
 static void on_asked(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct settle *settle = arg;
-    if (!settle->failure.code) { /* it stands; only its ETag was asked for */
-        settle_end(settle, error ? NULL : answer->etag, NULL);
+    bool is_ours = !error && answer->found && answer->run && strcmp(answer->run, settle->run) == 0 &&
+                   answer->length == settle->size;
+    if (!settle->failure.code && (error || is_ours)) { /* it was made; only its ETag was asked for */
+        settle_end(settle, is_ours ? answer->etag : NULL, NULL);
         return;
     }
+    if (!settle->failure.code)
+        error_set(&settle->failure, ERROR_CORRUPT, "s3://%s/%s: the store said that it made the object",
+                  settle->bucket->name, settle->key);
     if (error) {
         error_context(&settle->failure, "and asking what exists failed too (%s)", error->message);
         settle_end(settle, NULL, &settle->failure);
         return;
     }
-    if (answer->found && answer->run && strcmp(answer->run, settle->run) == 0 && answer->length == settle->size) {
+    if (is_ours) {
         settle_end(settle, answer->etag, NULL);
         return;
     }

@@ -94,13 +94,8 @@ static void take_page(struct undo *undo, const struct s3_answer *answer) {
         todo->keys[todo->count] = x_strdup(answer->entries[i].key);
         todo->ids[todo->count++] = x_strdup(answer->entries[i].upload_id);
     }
-    bool goes_round = answer->next && undo->next && strcmp(answer->next, undo->next) == 0;
-    if (goes_round)
-        error_set(undo->error.code ? NULL : &undo->error, ERROR_CORRUPT,
-                  "list of s3://%s/%s: each page names the same page as the next", undo->bucket->name,
-                  undo->names->root);
     x_replace(&undo->next, answer->next);
-    undo->listed = !answer->next || goes_round;
+    undo->listed = !answer->next;
 }
 
 static void on_listed(void *arg, const struct s3_answer *answer, const struct error *error) {

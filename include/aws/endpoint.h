@@ -39,12 +39,12 @@ bool endpoint_url_check(const char *text, struct error *error);
 
 /* Owned: endpoint_fini() frees. */
 struct endpoint {
-    char *url;          /* "https://bucket.s3.eu-west-1.amazonaws.com": scheme, host, maybe port; without a final '/' */
-    char *host;         /* the Host header: with the port where it is not the scheme's own */
-    char *path;         /* what goes before the request's own path: "", "/bucket", or an override's path; encoded */
-    char *region;       /* to sign for */
+    char *url;    /* "https://bucket.s3.eu-west-1.amazonaws.com": scheme, host, maybe port; without a final '/' */
+    char *host;   /* the Host header: with the port where it is not the scheme's own */
+    char *path;   /* what goes before the request's own path: "", "/bucket", or an override's path; encoded */
+    char *region; /* to sign for */
     bool tls;
-    bool direct;        /* loopback or link-local: never through a proxy */
+    bool direct; /* loopback or link-local: never through a proxy */
 };
 
 /*

@@ -13,14 +13,14 @@
 #include "aws/credentials.h"
 #include "http/client.h"
 
-#define SIGV4_UNSIGNED "UNSIGNED-PAYLOAD" /* S3 alone, over TLS alone */
+#define SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"                                                 /* S3 alone, over TLS alone */
 #define SIGV4_EMPTY    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" /* SHA-256 of nothing */
 
 /* All borrowed. */
 struct sigv4_request {
     const char *method;
-    const char *path;  /* as it goes on the wire: encoded once, begins with '/' */
-    const char *query; /* as it goes on the wire, without '?'; "" where none */
+    const char *path;                  /* as it goes on the wire: encoded once, begins with '/' */
+    const char *query;                 /* as it goes on the wire, without '?'; "" where none */
     const struct http_header *headers; /* all that are to be signed, host among them; any order and case */
     size_t header_count;
     const char *payload_hash; /* lower-case hex of the body's SHA-256, or SIGV4_UNSIGNED */

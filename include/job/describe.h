@@ -14,7 +14,7 @@
 struct table_description {
     const char *name, *arn, *id, *status;
     uint64_t items, bytes;          /* DynamoDB's own count, up to six hours old */
-    int64_t clock_offset;           /* ms that the server's Date is ahead of our clock; 0 within 5 s */
+    int64_t clock_offset;           /* ms that the server's Date is ahead of aws_client_now(); 0 within 5 s */
     struct json_object *definition; /* {"Table":..., "TimeToLiveDescription":..., "Tags":..., ..., "unknown":[...]} */
 };
 

@@ -31,7 +31,7 @@ struct mail_facts {
     const char *job, *table, *region, *run, *host;
     bool success;
     uint64_t items, stored_bytes;
-    int64_t started, ended;                          /* seconds since 1970 */
+    int64_t started, ended; /* seconds since 1970 */
     int64_t duration_ms;
     const char *zone_time_started, *zone_time_ended; /* in the job's TimeZone, as zone_format() prints it */
     const char *backup_uri;                          /* s3://BUCKET/PREFIX/AWSDynamoDB/ID/ */

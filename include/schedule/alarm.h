@@ -15,7 +15,8 @@ struct alarm_queue;
 struct alarm;
 
 struct alarm_queue *alarm_queue_new(uv_loop_t *loop, struct error *error);
-void alarm_queue_free(struct alarm_queue *queue); /* alarms must be gone; memory goes when the loop has closed its handle */
+void alarm_queue_free(
+    struct alarm_queue *queue); /* alarms must be gone; memory goes when the loop has closed its handle */
 
 /*
  * `ring` is called from the loop at or after `at` (ms since 1970), once; never from inside alarm_set(). The clock was set back:

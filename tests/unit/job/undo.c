@@ -171,7 +171,7 @@ static void a_list_that_goes_round_ends(void **state) {
     fake_answer(200, "", round);
     fake_answer(200, "", round);
     assert_int_equal(world->times, 1);
-    assert_non_null(strstr(world->error, "the same page"));
+    assert_non_null(strstr(world->error, "followed by itself"));
     assert_false(fake.running);
 }
 
