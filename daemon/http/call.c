@@ -181,16 +181,50 @@ void http_call_finish(struct http_call *call, CURLcode result) {
     engine->busy--;
 }
 
+/* What curl has given the kernel and the peer has not taken; -1: unknown. */
+static int unsent(struct http_call *call) {
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    int bytes = 0;
+    if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD ||
+        ioctl(fd, SIOCOUTQ, &bytes) != 0)
+        return -1;
+    return bytes;
+}
+
 /* The kernel still sends what curl has given it: the peer is slow, not silent. */
 static bool kernel_still_sends(struct http_call *call) {
-    curl_socket_t fd = CURL_SOCKET_BAD;
-    int unsent = 0, before = call->unsent;
-    if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
+    int before = call->unsent, now = unsent(call);
+    if (now < 0)
         return false;
-    if (ioctl(fd, SIOCOUTQ, &unsent) != 0)
-        return false;
-    call->unsent = unsent;
-    return unsent > 0 && (before == 0 || unsent < before);
+    call->unsent = now;
+    return now > 0 && (before == 0 || now < before);
+}
+
+static int64_t bytes_moved(struct http_call *call) {
+    int waiting = unsent(call);
+    return (int64_t)call->up + (int64_t)call->received - (waiting > 0 ? waiting : 0);
+}
+
+void http_call_head_ended(struct http_call *call) {
+    call->head_ended = true;
+    call->active = call->window = clock_monotonic();
+    call->moved = bytes_moved(call);
+}
+
+static void fail_stalled(struct http_call *call, const char *how) {
+    _cleanup_buffer_ struct buffer span = BUFFER_INIT(BUFFER_OURS);
+    format_duration(&span, call->stall_ms);
+    error_set(&call->failure, ERROR_TRANSIENT, "stalled: %s for %s", how, span.data);
+}
+
+/* A window ends: was it filled? While the peer computes its answer, nothing is expected but an end before `active` is too old. */
+static bool keeps_pace(struct http_call *call, int64_t now) {
+    int64_t moved = bytes_moved(call), bytes = moved - call->moved, span = now - call->window;
+    bool expected = call->head_ended || call->up < call->to_send || unsent(call) > 0;
+    bool computing = call->head_ended && call->blank && call->kept_waiting++ < HTTP_KEPT_WAITING;
+    call->window = now;
+    call->moved = moved;
+    return !expected || computing || bytes * SECOND_MS >= HTTP_PACE * span;
 }
 
 /* The ms until the call has stalled; 0: it has. A call that waits for its connection is curl's to end. */
@@ -199,17 +233,18 @@ static int64_t time_left(struct http_call *call, int64_t now) {
         return 0;
     if (!call->connected)
         return call->stall_ms;
-    int64_t left = call->active + call->stall_ms - now;
-    if (left > 0)
-        return left;
-    if (kernel_still_sends(call)) {
+    if (now - call->active >= call->stall_ms) {
+        if (!kernel_still_sends(call)) {
+            fail_stalled(call, "no byte went or came");
+            return 0;
+        }
         call->active = now;
-        return call->stall_ms;
     }
-    _cleanup_buffer_ struct buffer span = BUFFER_INIT(BUFFER_OURS);
-    format_duration(&span, call->stall_ms);
-    error_set(&call->failure, ERROR_TRANSIENT, "stalled: no byte went or came for %s", span.data);
-    return 0;
+    if (now - call->window >= call->stall_ms && !keeps_pace(call, now)) {
+        fail_stalled(call, "less than 1 KiB/s went or came");
+        return 0;
+    }
+    return (call->active < call->window ? call->active : call->window) + call->stall_ms - now;
 }
 
 int64_t http_calls_check(struct http_engine *engine) {

@@ -18,8 +18,11 @@
 
 static size_t on_header(char *line, size_t one, size_t length, void *arg) {
     struct http_call *call = arg;
+    long status = 0;
     (void)one;
-    call->active = clock_monotonic();
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (!call->head_ended && status >= 200 && length <= 2) /* only its end is a sign of life: lines can drip for ever */
+        http_call_head_ended(call);
     if (call->cancelled || !http_head_line(&call->head, line, length, &call->failure))
         return CURL_WRITEFUNC_ERROR;
     return length;
@@ -38,6 +41,14 @@ static bool to_sink(struct http_call *call, const char *bytes, size_t length) {
     return !call->cancelled && call->sink.write(call->sink.arg, bytes, length); /* begin() may have cancelled */
 }
 
+/* S3 keeps a connection alive with white space while it puts an object together (CompleteMultipartUpload's reference). */
+static bool is_blank(const char *bytes, size_t length) {
+    size_t i = 0;
+    while (i < length && i < 4096 && strchr(" \t\r\n", bytes[i]) && bytes[i])
+        i++;
+    return i == length;
+}
+
 static size_t on_body(char *bytes, size_t one, size_t length, void *arg) {
     struct http_call *call = arg;
     long status = 0;
@@ -46,6 +57,7 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *arg) {
         return CURL_WRITEFUNC_ERROR;
     call->active = clock_monotonic();
     call->received += length;
+    call->blank = is_blank(bytes, length);
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (call->sink.write && status >= 200 && status <= 299) {
         if (to_sink(call, bytes, length) && !call->cancelled)
@@ -115,7 +127,7 @@ static int on_connected(void *arg, char *peer, char *local, int peer_port, int l
     (void)peer_port;
     (void)local_port;
     call->connected = true;
-    call->active = clock_monotonic();
+    call->active = call->window = clock_monotonic();
     http_engine_watch(call->engine, call->stall_ms);
     return call->cancelled ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
@@ -167,6 +179,7 @@ static void set_body(struct http_call *call, const struct http_request *request)
     curl_off_t length = 0;
     for (size_t i = 0; i < request->body_count; i++)
         length += (curl_off_t)request->body[i].length;
+    call->to_send = length;
     if (length == 0 && strcmp(request->method, "PUT") != 0 && strcmp(request->method, "POST") != 0)
         return;
     if (length <= SMALL_BODY && request->body_count <= 1) { /* copied: a cancelled call's slices may go at any moment */
@@ -278,6 +291,10 @@ void http_failure(struct error *error, const struct http_call *call, CURLcode re
     const char *words = *call->words ? call->words : curl_easy_strerror(result);
     enum error_code code = code_of(result, call->connected);
     format_duration(&span, clock_monotonic() - call->started);
+    if (result == CURLE_OUT_OF_MEMORY && call->connected && !call->head_ended) { /* so curl calls one over 100 KiB */
+        words = "a header line too long";
+        code = ERROR_TRANSIENT;
+    }
     if (call->failure.code) {
         words = call->failure.message;
         code = call->failure.code;

@@ -71,9 +71,10 @@ struct http_request {
     const struct http_sink *sink; /* of a 2xx body; other bodies, or all where NULL, go to the answer's own buffer */
     size_t answer_limit;          /* of the answer's own buffer; 0: 1 MiB */
     int64_t connect_timeout_ms;   /* 0: 5 s */
-    int64_t stall_timeout_ms;     /* no byte either way for so long ends the call; 0: 30 s */
-    int64_t total_timeout_ms;     /* 0: none. For IMDS and the like */
-    bool direct;                  /* never through a proxy: IMDS, container, loopback */
+    int64_t stall_timeout_ms; /* no byte either way for so long ends the call, so do under 1 KiB/s over it and headers
+                                   not complete so long after the request; 0: 30 s */
+    int64_t total_timeout_ms; /* 0: none. For IMDS and the like */
+    bool direct;              /* never through a proxy: IMDS, container, loopback */
 };
 
 /* Borrowed until `done` returns. */

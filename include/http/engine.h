@@ -26,8 +26,10 @@
 #define HTTP_ANSWER_LIMIT ((size_t)1 << 20)
 #define HTTP_CONNECT_MS   (5 * SECOND_MS)
 #define HTTP_STALL_MS     (30 * SECOND_MS)
-#define HTTP_IDLE_CALLS   64  /* easy handles kept for the next call */
-#define HTTP_IDLE_SOCKETS 64L /* connections kept without a call */
+#define HTTP_PACE         1024 /* bytes a second, on average over a stall time-out: fewer are a drip */
+#define HTTP_KEPT_WAITING 20   /* stall time-outs that white space may fill */
+#define HTTP_IDLE_CALLS   64   /* easy handles kept for the next call */
+#define HTTP_IDLE_SOCKETS 64L  /* connections kept without a call */
 
 struct http_client {
     uv_loop_t *loop;
@@ -83,6 +85,14 @@ struct http_call {
     curl_off_t up, down; /* bytes when `active` was last moved */
     int unsent;          /* in the kernel's queue when we last looked */
 
+    /* The pace, over one stall time-out after the other. */
+    int64_t window;        /* since when */
+    int64_t moved;         /* bytes until then */
+    curl_off_t to_send;    /* length of the request's body */
+    unsigned kept_waiting; /* windows in which S3 sent white space while it computes */
+    bool blank;            /* all that came last */
+    bool head_ended;       /* the final answer's headers are complete */
+
     bool connected; /* until then the connect time-out rules, afterwards the stall time-out */
     bool added;     /* to the multi */
     bool begun;     /* sink.begin() was called */
@@ -105,6 +115,9 @@ void http_engine_watch(struct http_engine *engine, int64_t ms);
 
 /* Closes a retired engine that has nothing left to do. */
 void http_engine_leave(struct http_engine *engine);
+
+/* The final answer's headers are complete: its body is expected from now on. */
+void http_call_head_ended(struct http_call *call);
 
 /* Curl is through with the call: tell `done`, unless it was cancelled. */
 void http_call_finish(struct http_call *call, CURLcode result);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes wrong on the wire, and calls that are cancelled at every moment: one clear error each, or silence. */
+#include "base/clock.h"
 #include "world.h"
 
 static void assert_fails(struct world *world, const struct http_request *request, enum error_code code,
@@ -73,6 +74,52 @@ static void slow_bytes_are_no_stall(void **state) {
     request.stall_timeout_ms = 400;
     fetch(world, &request, &outcome);
     assert_string_equal(outcome.body, "late");
+}
+
+static void header_lines_that_drip_are_a_stall(void **state) {
+    struct world *world = *state;
+    PEER(world, {.bytes = "HTTP/1.1 200 OK\r\n", .end = PEER_SILENT, .drip = "x: y\r\n"});
+    struct http_request request = get(world);
+    request.stall_timeout_ms = 200;
+    assert_fails(world, &request, ERROR_TRANSIENT, "stalled: no byte went or came for 200 ms");
+}
+
+static void interim_answers_that_drip_are_a_stall(void **state) {
+    struct world *world = *state;
+    PEER(world, {.bytes = "", .end = PEER_SILENT, .drip = "HTTP/1.1 102 Processing\r\n\r\n"});
+    struct http_request request = get(world);
+    request.stall_timeout_ms = 200;
+    assert_fails(world, &request, ERROR_TRANSIENT, "stalled: no byte");
+}
+
+static void a_body_that_drips_is_a_stall(void **state) {
+    struct world *world = *state;
+    PEER(world, {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", .end = PEER_SILENT, .drip = "x"});
+    struct http_request request = get(world);
+    request.stall_timeout_ms = 200;
+    assert_fails(world, &request, ERROR_TRANSIENT, "stalled: less than 1 KiB/s went or came for 200 ms");
+}
+
+static void white_space_while_s3_computes_is_no_stall_but_ends(void **state) {
+    struct world *world = *state;
+    PEER(world, {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n<?xml?>", .end = PEER_SILENT, .drip = " "});
+    struct http_request request = get(world);
+    request.stall_timeout_ms = 40;
+    int64_t began = clock_monotonic();
+    assert_fails(world, &request, ERROR_TRANSIENT, "stalled: less than 1 KiB/s went or came for 40 ms");
+    assert_true(clock_monotonic() - began >= 20 * 40);
+}
+
+static void a_header_line_too_long_is_no_want_of_memory(void **state) {
+    struct world *world = *state;
+    _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&line, "HTTP/1.1 200 OK\r\nX: ");
+    for (int i = 0; i < 40000; i++)
+        buffer_add(&line, "long ");
+    buffer_add(&line, "\r\n\r\n");
+    PEER(world, {.bytes = line.data});
+    struct http_request request = get(world);
+    assert_fails(world, &request, ERROR_TRANSIENT, "a header line too long");
 }
 
 static void a_total_time_out_ends_a_call(void **state) {
@@ -336,6 +383,11 @@ int main(void) {
         WITH_WORLD(a_server_that_never_answers_an_upload_stalls),
         WITH_WORLD(a_body_that_stops_in_the_middle_stalls),
         WITH_WORLD(slow_bytes_are_no_stall),
+        WITH_WORLD(header_lines_that_drip_are_a_stall),
+        WITH_WORLD(interim_answers_that_drip_are_a_stall),
+        WITH_WORLD(a_body_that_drips_is_a_stall),
+        WITH_WORLD(white_space_while_s3_computes_is_no_stall_but_ends),
+        WITH_WORLD(a_header_line_too_long_is_no_want_of_memory),
         WITH_WORLD(a_total_time_out_ends_a_call),
         WITH_WORLD(a_reset_before_the_answer_is_transient),
         WITH_WORLD(a_reset_in_the_body_is_transient),

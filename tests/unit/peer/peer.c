@@ -61,6 +61,13 @@ static void connection_close(struct connection *connection, bool reset) {
     uv_close((uv_handle_t *)&connection->timer, on_connection_closed);
 }
 
+static void on_drip(uv_timer_t *timer) {
+    struct connection *connection = timer->data;
+    const char *drip = connection->reply->drip;
+    uv_buf_t bytes = uv_buf_init((char *)(uintptr_t)drip, (unsigned)strlen(drip));
+    (void)uv_try_write((uv_stream_t *)&connection->tcp, &bytes, 1);
+}
+
 static void on_written(uv_write_t *write, int status) {
     struct connection *connection = write->data;
     enum peer_end end = connection->reply->end;
@@ -68,6 +75,8 @@ static void on_written(uv_write_t *write, int status) {
     if (connection->closing)
         return;
     connection->answering = end == PEER_SILENT;
+    if (connection->reply->drip)
+        uv_timer_start(&connection->timer, on_drip, 10, 10);
     if (status < 0 || end == PEER_CLOSE || end == PEER_RESET)
         connection_close(connection, end == PEER_RESET);
 }

@@ -23,8 +23,9 @@ struct peer_reply {
     const char *bytes; /* NULL: none */
     size_t length;     /* 0: strlen(bytes) */
     enum peer_end end;
-    bool at_head; /* as soon as the request's head is there, without waiting for its body */
-    int after_ms; /* wait so long first */
+    bool at_head;     /* as soon as the request's head is there, without waiting for its body */
+    int after_ms;     /* wait so long first */
+    const char *drip; /* behind the bytes, every 10 ms, until the connection ends */
 };
 
 #define PEER_REQUESTS 256
