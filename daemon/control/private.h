@@ -47,6 +47,7 @@ struct client {
     struct control_request *request; /* the call under way */
     size_t writes;                   /* replies on their way */
     size_t unread;                   /* the timer's last look at what the client left unread */
+    uint64_t last_call;              /* the loop's time, ms: the one longest idle makes room */
     bool allowed;
     bool reading, ended; /* bytes may come; the client says that none do */
     bool closing;        /* its handles are being closed */

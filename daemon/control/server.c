@@ -70,14 +70,13 @@ struct writing {
 static void on_timer(uv_timer_t *timer) {
     struct client *client = timer->data;
     size_t unread = uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
-    bool stranger_is_silent = !client->allowed && !client->writes;
-    if (client->doomed || stranger_is_silent || (client->writes && unread >= client->unread)) {
+    /* Without a reply on its way: a silent stranger, or half a call. */
+    if (client->doomed || !client->writes || unread >= client->unread) {
         drop(client);
         return;
     }
     client->unread = unread;
-    if (client->writes)
-        uv_timer_start(timer, on_timer, CONTROL_STALL_MS, 0);
+    uv_timer_start(timer, on_timer, client->server->options.stall_ms, 0);
 }
 
 static void doom(struct client *client) {
@@ -121,7 +120,7 @@ void client_send(struct client *client, struct json_object *message) {
     }
     if (!client->writes++) {
         client->unread = SIZE_MAX;
-        uv_timer_start(&client->timer, on_timer, CONTROL_STALL_MS, 0);
+        uv_timer_start(&client->timer, on_timer, client->server->options.stall_ms, 0);
     }
 }
 
@@ -146,6 +145,9 @@ static bool take_call(struct client *client, const char *text, size_t length) {
         doom(client);
         return false;
     }
+    if (client->allowed)
+        uv_timer_stop(&client->timer); /* the call is whole */
+    client->last_call = uv_now(client->server->options.loop);
     client->request = request_new(client, &call);
     if (client->allowed)
         service_dispatch(client->server, client->request);
@@ -162,15 +164,20 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *bytes) 
     *bytes = uv_buf_init(client->server->chunk, sizeof client->server->chunk);
 }
 
-/* Reads while little waits; a client that has sent its last call is closed after its last reply. */
+/*
+ * Reads while little waits. A client that says no more is closed after its last reply, and at once while a call is under way:
+ * it has hung up, and the call's owner need not go on. Half a call may not stay for ever, however it trickles.
+ */
 static void adjust(struct client *client) {
     bool idle = !client->request && !client->writes;
     if (client->closing || client->doomed)
         return;
-    if (idle && client->ended) {
+    if (client->ended && (client->request || idle)) {
         doom(client);
         return;
     }
+    if (idle && frames_waiting(&client->frames) && !uv_is_active((uv_handle_t *)&client->timer))
+        uv_timer_start(&client->timer, on_timer, client->server->options.stall_ms, 0);
     bool read = !client->ended && (idle || frames_waiting(&client->frames) < MOST_AHEAD);
     if (read && !client->reading)
         uv_read_start((uv_stream_t *)&client->pipe, on_allocate, on_read);
@@ -197,7 +204,7 @@ void client_ended_call(struct client *client) {
     pump(client);
 }
 
-/* An end of its bytes is no end of its wishes: `printf ... | socat - UNIX:...` still waits for the reply. */
+/* An end of its bytes: replies that are on their way still go out. */
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *bytes) {
     struct client *client = stream->data;
     if (length == UV_EOF) {
@@ -212,13 +219,28 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *bytes) 
 
 /* A client's begin. */
 
+/* The list begins with the newest: of two that are as long idle, the older goes. */
+static bool make_room(struct control_server *server, const struct client *newcomer) {
+    struct client *client, *longest = NULL;
+    LIST_FOREACH(client, &server->clients, next) {
+        bool idle = client->allowed && !client->request && !client->writes && !client->closing && client != newcomer;
+        if (idle && (!longest || client->last_call <= longest->last_call))
+            longest = client;
+    }
+    if (longest)
+        drop(longest);
+    return longest != NULL;
+}
+
 static void welcome(struct client *client) {
     struct control_server *server = client->server;
     uv_os_fd_t socket = -1;
     uv_fileno((const uv_handle_t *)&client->pipe, &socket);
     client->allowed = peer_is_allowed(socket, server->group, client->by);
     server->stranger_count += !client->allowed;
-    if (server->client_count > CONTROL_CLIENTS || server->stranger_count > CONTROL_STRANGERS) {
+    client->last_call = uv_now(server->options.loop);
+    bool full = server->client_count > CONTROL_CLIENTS;
+    if (server->stranger_count > CONTROL_STRANGERS || (full && !(client->allowed && make_room(server, client)))) {
         drop(client);
         return;
     }
@@ -281,6 +303,8 @@ static bool start(struct control_server *server, struct error *error) {
 struct control_server *control_server_new(const struct control_options *options, struct error *error) {
     struct control_server *server = x_calloc(1, sizeof *server);
     server->options = *options;
+    if (!server->options.stall_ms)
+        server->options.stall_ms = CONTROL_STALL_MS;
     server->references = 1;
     LIST_INIT(&server->clients);
     if (!listening_open(&server->listening, options->path, error)) {

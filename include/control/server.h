@@ -21,11 +21,12 @@
 #define CONTROL_GROUP "dynamodb-backup"
 
 /* Ceilings. */
-#define CONTROL_CLIENTS   64 /* at once; those over it are closed unheard */
+#define CONTROL_CLIENTS   64 /* at once; one more takes the place of the one longest idle, or is closed unheard */
 #define CONTROL_STRANGERS 16 /* of them, those without permission */
 #define CONTROL_UNREAD                                                                                                 \
-    ((size_t)1 << 20)          /* bytes of earlier replies that a client may leave unread; then it is dropped */
-#define CONTROL_STALL_MS 30000 /* a client that reads nothing of a reply for so long is dropped */
+    ((size_t)1 << 20) /* bytes of earlier replies that a client may leave unread; then it is dropped */
+#define CONTROL_STALL_MS                                                                                               \
+    30000 /* a client that reads nothing of a reply, or leaves a call half said, for so long is dropped */
 
 struct control_server;
 
@@ -51,6 +52,7 @@ struct control_options {
     size_t method_count;
     void *arg;           /* of each call */
     const char *version; /* of the daemon */
+    unsigned stall_ms;   /* 0: CONTROL_STALL_MS */
 };
 
 /*
@@ -72,7 +74,7 @@ bool control_request_more(const struct control_request *request);
 const char *control_request_by(const struct control_request *request);
 
 /*
- * `gone` is called once, from the loop, when the client is no longer there (not from inside a reply). The request still has to be
+ * `gone` is called once, from the loop, when the client is no longer there or says no more (not from inside a reply). The request still has to be
  * ended. Not called after the request's end.
  */
 void control_request_watch(struct control_request *request, void (*gone)(void *arg), void *arg);

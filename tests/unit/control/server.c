@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "control/frame.h"
@@ -224,23 +225,52 @@ static void calls_sent_far_ahead_wait_in_the_socket(void **state) {
     expect_end(world, socket);
 }
 
-static void only_so_many_clients_are_heard(void **state) {
+static void the_client_longest_idle_makes_room(void **state) {
     struct world *world = *state;
     int sockets[CONTROL_CLIENTS + 1];
     for (size_t i = 0; i < array_length(sockets); i++) {
         sockets[i] = dial(world);
         turn(world);
     }
-    expect_end(world, sockets[CONTROL_CLIENTS]);
-    SAY(world, sockets[0], "{\"method\":\"test.Echo\"}");
-    expect(world, sockets[0], "{\"parameters\":{}}");
-    for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+    expect_end(world, sockets[0]);
+    SAY(world, sockets[CONTROL_CLIENTS], "{\"method\":\"test.Echo\"}");
+    expect(world, sockets[CONTROL_CLIENTS], "{\"parameters\":{}}");
+    for (size_t i = 1; i <= CONTROL_CLIENTS; i++)
         close(sockets[i]);
     turn(world);
     int again = dial(world);
     SAY(world, again, "{\"method\":\"test.Echo\"}");
     expect(world, again, "{\"parameters\":{}}");
     close(again);
+}
+
+static void half_a_call_does_not_keep_its_place(void **state) {
+    struct world *world = *state;
+    control_server_free(world->server);
+    turn(world);
+    world->stall_ms = 50;
+    world->server = serve(world, NULL);
+    int half = dial(world), idle = dial(world);
+    SAY(world, idle, "{\"method\":\"test.Echo\"}");
+    expect(world, idle, "{\"parameters\":{}}");
+    for (int64_t end = clock_monotonic() + 200; clock_monotonic() < end; usleep(2000))
+        say(world, half, " ", 1); /* a trickle is no whole call either */
+    expect_end(world, half);
+    SAY(world, idle, "{\"method\":\"test.Echo\"}");
+    expect(world, idle, "{\"parameters\":{}}");
+    close(idle);
+}
+
+static void a_hang_up_is_heard_without_a_reply(void **state) {
+    struct world *world = *state;
+    int socket = dial(world);
+    SAY(world, socket, "{\"method\":\"test.Hold\"}");
+    turn(world);
+    close(socket);
+    turn(world);
+    assert_int_equal(world->gone, 1);
+    assert_true(control_request_is_gone(world->held));
+    control_reply(world->held, NULL);
 }
 
 static void freeing_the_server_tells_owners(void **state) {
@@ -269,7 +299,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_call_may_have_a_mebibyte_and_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_that_does_not_read_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_sent_far_ahead_wait_in_the_socket, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_so_many_clients_are_heard, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_client_longest_idle_makes_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(half_a_call_does_not_keep_its_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_hang_up_is_heard_without_a_reply, set_up, tear_down),
         cmocka_unit_test_setup_teardown(freeing_the_server_tells_owners, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

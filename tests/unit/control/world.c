@@ -78,7 +78,8 @@ struct control_server *serve(struct world *world, struct error *error) {
                                             .methods = methods,
                                             .method_count = array_length(methods),
                                             .arg = world,
-                                            .version = "1.2.3"};
+                                            .version = "1.2.3",
+                                            .stall_ms = world->stall_ms};
     return control_server_new(&options, error);
 }
 

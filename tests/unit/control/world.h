@@ -22,6 +22,7 @@ struct world {
     char *path;
     struct control_request *held; /* by test.Hold and test.Stream */
     int gone;
+    unsigned stall_ms;
 };
 
 /* Serves at world->path: test.Echo, test.Hold, test.Fail, test.Text, test.Large. */
