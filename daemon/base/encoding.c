@@ -173,9 +173,26 @@ static size_t utf8_length(const unsigned char *text, size_t length) {
     return need;
 }
 
+/* How many of the first bytes are ASCII, eight at a time: pages are megabytes, and most of them is. */
+static size_t ascii_length(const unsigned char *text, size_t length) {
+    size_t at = 0;
+    uint64_t word;
+    for (; at + sizeof word <= length; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if (word & 0x8080808080808080u)
+            break;
+    }
+    return at;
+}
+
 bool utf8_valid(const char *text, size_t length) {
     const unsigned char *at = (const unsigned char *)text;
     while (length) {
+        size_t plain = ascii_length(at, length);
+        at += plain;
+        length -= plain;
+        if (!length)
+            return true;
         size_t step = utf8_length(at, length);
         if (!step)
             return false;

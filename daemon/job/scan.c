@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 
 #include "base/digest.h"
+#include "base/encoding.h"
 #include "base/memory.h"
 
 #define PAGES_A_STEP 2               /* pages per segment in flight, without a throttle, before one more is added */
@@ -161,10 +162,15 @@ static bool accept_page(void *arg, const struct http_answer *answer, struct erro
                   into->page->length, crc, sent);
         return false;
     }
-    if (page_slice(&into->index, into->page->data, into->page->length, error))
-        return true;
-    error->code = ERROR_TRANSIENT;
-    return false;
+    if (!page_slice(&into->index, into->page->data, into->page->length, error)) {
+        error->code = ERROR_TRANSIENT;
+        return false;
+    }
+    if (!utf8_valid(into->page->data, into->page->length)) { /* what no reader of the backup could read again */
+        error_set(error, ERROR_TRANSIENT, "a page of %zu bytes is not UTF-8", into->page->length);
+        return false;
+    }
+    return true;
 }
 
 /* False where the key has been seen before: this segment would never end. */

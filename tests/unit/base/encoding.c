@@ -148,6 +148,14 @@ static void utf8_is_judged_by_rfc_3629(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(utf8_valid(bad[i], strlen(bad[i])));
     assert_true(utf8_valid("a\0b", 3));
+    for (size_t at = 0; at < 24; at++) { /* wherever it stands among words of ASCII */
+        char text[26] = "abcdefghijklmnopqrstuvwxy";
+        text[at] = (char)0xff;
+        assert_false(utf8_valid(text, 25));
+        text[at] = (char)0xc3;
+        text[at + 1] = (char)0xa9;
+        assert_true(utf8_valid(text, 25));
+    }
 }
 
 int main(void) {

@@ -137,6 +137,14 @@ static void a_page_that_is_no_json_ends_the_run_when_patience_is_over(void **sta
     ends_badly(world, "Scan");
 }
 
+/* Broke: bytes that are no UTF-8 went into a backup that no reader of JSON could read again. */
+static void a_page_that_is_not_utf_8_never_becomes_a_backup(void **state) {
+    struct world *world = *state;
+    world_job(world, BOTH "[Job]\nRetryFor=1s\n");
+    cloud_page(world->cloud, 0, "{\"id\":{\"S\":\"i0\xff\xfe\"}}", 1);
+    ends_badly(world, "not UTF-8");
+}
+
 static void an_item_of_no_known_type_ends_the_run(void **state) {
     struct world *world = *state;
     world_job(world, BOTH);
@@ -156,6 +164,7 @@ int main(void) {
         WITH_WORLD(keys_that_go_in_a_circle_end_the_run),
         WITH_WORLD(a_page_over_16_mib_is_refused),
         WITH_WORLD(a_page_that_is_no_json_ends_the_run_when_patience_is_over),
+        WITH_WORLD(a_page_that_is_not_utf_8_never_becomes_a_backup),
         WITH_WORLD(an_item_of_no_known_type_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
