@@ -15,7 +15,7 @@ bool times_parse(const char *text, const struct zone *zone, int64_t *seconds, st
         return true;
     for (size_t i = 0; i < sizeof ends / sizeof *ends && strlen(text) < 32; i++) {
         snprintf(whole, sizeof whole, "%s%s", text, ends[i]);
-        if (whole[10] == ' ')
+        if (strlen(text) > 10 && whole[10] == ' ')
             whole[10] = 'T';
         if (!time_parse_iso(whole, &local))
             continue;

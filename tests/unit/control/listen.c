@@ -81,25 +81,35 @@ static void a_path_that_cannot_be_is_refused(void **state) {
 
 /* Who may ask: a child under another uid calls and says what came back by its exit status. */
 
+static int judge_answer(const struct control_answer *answer) {
+    const char *message = json_string(answer->parameters, "message");
+    if (answer->error)
+        return strcmp(answer->error, CONTROL_PERMISSION_DENIED) == 0 && strstr(message, CONTROL_GROUP) ? 1 : 96;
+    return strcmp(json_string(answer->parameters, "by"), "user 12345") == 0 ? 0 : 95;
+}
+
+static int call_in_child(const char *path) {
+    _cleanup_error_ struct error error = {0};
+    struct control_answer answer = {0};
+    struct control_client *client = control_connect(path, &error);
+    _cleanup_json_ struct json_object *who = json_object_new_object();
+    json_put_boolean(who, "who", true);
+    bool answered = client && control_call(client, "test.Echo", json_object_get(who), false, &error) &&
+                    control_receive(client, &answer, &error);
+    int status = answered ? judge_answer(&answer) : error.code == ERROR_NOT_FOUND ? 98 : 97;
+    control_answer_fini(&answer);
+    control_client_free(client);
+    return status;
+}
+
 static int call_as(struct world *world, uid_t uid, gid_t gid, gid_t also) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        struct error error = {0};
-        struct control_answer answer;
         alarm(PATIENCE_MS / 1000);
         if (setgroups(also ? 1 : 0, &also) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
             _exit(99);
-        struct control_client *client = control_connect(world->path, &error);
-        struct json_object *who = json_object_new_object();
-        json_put_boolean(who, "who", true);
-        if (!client || !control_call(client, "test.Echo", who, false, &error) ||
-            !control_receive(client, &answer, &error))
-            _exit(error.code == ERROR_NOT_FOUND ? 98 : 97);
-        const char *message = json_string(answer.parameters, "message");
-        if (answer.error)
-            _exit(strcmp(answer.error, CONTROL_PERMISSION_DENIED) == 0 && strstr(message, CONTROL_GROUP) ? 1 : 96);
-        _exit(strcmp(json_string(answer.parameters, "by"), "user 12345") == 0 ? 0 : 95);
+        _exit(call_in_child(world->path));
     }
     int status = 0;
     while (waitpid(child, &status, WNOHANG) == 0)
