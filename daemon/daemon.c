@@ -152,7 +152,8 @@ static bool open_all(struct daemon *daemon, const struct daemon_options *options
         (struct engine_shared){.loop = &daemon->loop,
                                .workshop = workshop_new(config->buffer_memory),
                                .reporter = reporter_new(log_level(daemon, config), reporter_stderr_is_journal()),
-                               .templates = daemon->templates};
+                               .templates = daemon->templates,
+                               .in_use = in_use_new()};
     daemon->alarms = alarm_queue_new(&daemon->loop, error);
     if (!daemon->alarms)
         return false;
@@ -167,6 +168,7 @@ static void close_all(struct daemon *daemon) {
         report(daemon->shared.reporter, EVENT(EVENT_STOPPED, .message = "dynamodb-backupd " VERSION " has stopped"));
         reporter_free(daemon->shared.reporter);
     }
+    in_use_free(daemon->shared.in_use);
     mail_templates_free(daemon->templates);
     config_problems_fini(&daemon->reload.problems);
 }
