@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "aws/s3.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/place.h"
@@ -34,6 +35,7 @@ struct catalog {
     char *parent; /* PREFIXAWSDynamoDB/ */
     struct folder **folders;
     size_t count, started, ended;
+    int64_t now;             /* seconds since 1970, by the store's clock; 0: it sent no Date */
     struct error unreadable; /* the first backup.json that could not be read */
     unsigned reading;
     catalog_done *done;
@@ -98,6 +100,7 @@ static void take_summary(struct folder *folder, const struct s3_answer *answer) 
         return;
     folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 &&
                     strcmp(folder->summary.id, folder->id) == 0 && is_of_table(&folder->summary, catalog->job->table);
+    folder->summary.after_now = catalog->now && backup_id_time(folder->id) / SECOND_MS > catalog->now;
     folder->summary.uri = x_printf("s3://%s/%s%s/", catalog->job->bucket, catalog->parent, folder->id);
 }
 
@@ -153,6 +156,7 @@ static void on_list(void *arg, const struct s3_answer *answer, const struct erro
         fail(catalog, error);
         return;
     }
+    catalog->now = answer->date;
     for (size_t i = 0; i < answer->prefix_count; i++)
         add_folder(catalog, answer->prefixes[i]);
     if (answer->next)

@@ -63,6 +63,7 @@ struct job {
     enum mail_state mail;
     char *mail_error;
     LIST_HEAD(, job_mail) mails;
+    LIST_HEAD(, job_prune) prunes; /* under way */
     struct job_logs *logs;
     struct jobs_watcher *watchers;
 };
@@ -98,6 +99,12 @@ void jobs_pump(struct jobs *jobs); /* starts what waits, as far as MaxConcurrent
 void job_drop_mails(struct job *job);
 void job_end_dropped(struct job *job); /* the same, and whoever waits hears it */
 void job_drop_run(struct job *job);    /* at once, as it is; nothing where none runs */
+
+/* jobs_prune.c */
+void job_prune_after_run(struct job *job); /* where it succeeded */
+void job_finish_prunes(struct job *job);   /* at a stop: no further backup is begun */
+void job_drop_prunes(struct job *job);
+bool jobs_are_pruning(const struct jobs *jobs);
 
 /* jobs_logs.c */
 void job_logs_open(struct job *job);

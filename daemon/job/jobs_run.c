@@ -268,6 +268,7 @@ static void on_over(void *arg, struct run_result *result) {
     compare_items(job, result);
     keep_result(job, result);
     send_mail(job);
+    job_prune_after_run(job);
     forget_order(job);
     tell_watchers(job);
     bool again = take_flag(&job->run_again);

@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+#include "state/prunes.h"
+
 const char *const state_schema[] = {
+    prunes_schema,
     NULL,
 };
