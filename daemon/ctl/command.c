@@ -32,7 +32,10 @@ const struct command commands[] = {
      command_link},
     {"verify", "BACKUP", "read everything back", NULL, NEEDS_ARGUMENT, 0, NULL},
     {"restore", "BACKUP", "write the items back into a table", NULL, NEEDS_ARGUMENT, 0, NULL},
-    {"prune", "JOB", "apply retention now", NULL, MAY_ARGUMENT, 0, NULL},
+    {"prune", "JOB", "apply retention now",
+     "Removes what the [Retention] keys of the job, or of every job, do not keep, and what died unfinished.\n"
+     "--dry-run   remove nothing: show what would go, what stays, and why\n",
+     MAY_ARGUMENT, TAKES_DRY_RUN, command_prune},
     {"history", "JOB", "past runs", NULL, MAY_ARGUMENT, 0, NULL},
     {"report", NULL, "a page about runs, sizes and failures", NULL, NO_ARGUMENT, 0, NULL},
     {"doctor", "JOB", "ask AWS whether each job would work", NULL, MAY_ARGUMENT, 0, NULL},

@@ -15,6 +15,7 @@ enum {
     TAKES_WAIT = 1,
     TAKES_TIMES = 2,  /* --timezone --count --from */
     TAKES_SOURCE = 4, /* --region --profile --role-arn: how to read an s3:// address */
+    TAKES_DRY_RUN = 8,
 };
 
 /* Strings are those of argv. NULL, 0, false: not given. */
@@ -24,7 +25,7 @@ struct options {
     const char *config, *socket, *state;
     const char *timezone, *from, *region, *profile, *role_arn;
     unsigned count;
-    bool json, local, wait, help, version;
+    bool json, local, wait, dry_run, help, version;
 };
 
 #define DEFAULT_CONFIG "/etc/dynamodb-backupd/dynamodb-backupd.conf"

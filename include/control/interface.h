@@ -20,6 +20,7 @@ extern const struct control_interface *const control_interfaces[];
 #define CONTROL_LIST   "io.dynamodb_backup.List"
 #define CONTROL_SHOW   "io.dynamodb_backup.Show"
 #define CONTROL_LINK   "io.dynamodb_backup.Link"
+#define CONTROL_PRUNE  "io.dynamodb_backup.Prune"
 #define CONTROL_NEXT   "io.dynamodb_backup.Next"
 #define CONTROL_RELOAD "io.dynamodb_backup.Reload"
 
