@@ -4,6 +4,11 @@
 
 #include <stddef.h>
 
+#include "tables.h"
+
 const char *const state_schema[] = {
+    state_schema_history,
+    state_schema_fires,
+    state_schema_mails,
     NULL,
 };
