@@ -41,6 +41,7 @@ _dynamodb_backupctl() {
         'list:the backups that exist in S3'
         'show:one backup'
         'link:fresh download links'
+        'history:past runs'
         'prune:apply retention now'
     )
     _arguments -C $global '1:command:->command' '*::argument:->argument' && return
@@ -49,6 +50,7 @@ _dynamodb_backupctl() {
         argument)
             case $words[1] in
                 run) _arguments $global '--wait[stay until it is over]' '1:job:_dynamodb_backupctl_jobs' ;;
+                history) _arguments $global '--count[how many]:number:' '1:job:_dynamodb_backupctl_jobs' ;;
                 prune) _arguments $global '--dry-run[only show what would go, and why]' '1:job:_dynamodb_backupctl_jobs' ;;
                 status | cancel | list) _arguments $global '1:job:_dynamodb_backupctl_jobs' ;;
                 show | link)

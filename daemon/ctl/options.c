@@ -31,7 +31,7 @@ static const struct option_row {
     {"--wait", FLAG, offsetof(struct options, wait), TAKES_WAIT},
     {"--dry-run", FLAG, offsetof(struct options, dry_run), TAKES_DRY_RUN},
     {"--timezone", TEXT, offsetof(struct options, timezone), TAKES_TIMES},
-    {"--count", NUMBER, offsetof(struct options, count), TAKES_TIMES},
+    {"--count", NUMBER, offsetof(struct options, count), TAKES_COUNT},
     {"--from", TEXT, offsetof(struct options, from), TAKES_TIMES},
     {"--region", TEXT, offsetof(struct options, region), TAKES_SOURCE},
     {"--profile", TEXT, offsetof(struct options, profile), TAKES_SOURCE},

@@ -13,9 +13,10 @@ struct command;
 /* Options that only some commands take: bits of command.takes. */
 enum {
     TAKES_WAIT = 1,
-    TAKES_TIMES = 2,  /* --timezone --count --from */
+    TAKES_TIMES = 2,  /* --timezone --from */
+    TAKES_COUNT = 8,  /* --count */
     TAKES_SOURCE = 4, /* --region --profile --role-arn: how to read an s3:// address */
-    TAKES_DRY_RUN = 8,
+    TAKES_DRY_RUN = 16,
 };
 
 /* Strings are those of argv. NULL, 0, false: not given. */

@@ -5,8 +5,12 @@
 #include <stddef.h>
 
 #include "state/prunes.h"
+#include "tables.h"
 
 const char *const state_schema[] = {
+    state_schema_history,
+    state_schema_fires,
+    state_schema_mails,
     prunes_schema,
     NULL,
 };
