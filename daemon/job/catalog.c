@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "aws/s3.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/place.h"
@@ -100,7 +99,7 @@ static void take_summary(struct folder *folder, const struct s3_answer *answer) 
         return;
     folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 &&
                     strcmp(folder->summary.id, folder->id) == 0 && is_of_table(&folder->summary, catalog->job->table);
-    folder->summary.after_now = catalog->now && backup_id_time(folder->id) / SECOND_MS > catalog->now;
+    folder->summary.after_now = backup_id_after(folder->id, catalog->now);
     folder->summary.uri = x_printf("s3://%s/%s%s/", catalog->job->bucket, catalog->parent, folder->id);
 }
 

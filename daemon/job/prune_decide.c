@@ -70,7 +70,8 @@ static void apply_rules(struct prune_result *result, const struct prune_facts *f
         items[count] = item;
         backups[count++] = (struct retention_backup){item->names.id, backup_id_time(item->names.id), true};
     }
-    retention_decide(&rules, &(struct retention_history){backups, count, facts->job->zone, result->now}, verdicts);
+    const struct retention_history history = {backups, count, facts->job->zone, result->now + BACKUP_DATE_SLACK};
+    retention_decide(&rules, &history, verdicts);
     for (size_t i = 0; i < count; i++) {
         struct buffer why = BUFFER_INIT(BUFFER_OURS);
         retention_explain(&why, &rules, &verdicts[i], backups[i].started, facts->job->zone);
