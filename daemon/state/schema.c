@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+#include "state/checkpoint.h"
+
 const char *const state_schema[] = {
+    checkpoint_schema,
     NULL,
 };
