@@ -210,11 +210,12 @@ static bool write_counts(sqlite3 *db, const char *run, const struct checkpoint_s
     return sql_run(db, error,
                    "UPDATE checkpoint SET cuts = cuts + 1, deaths = 0, last_cut = ?2, scan_started = ?3,"
                    " scan_ended = ?4, complete = ?5, csv_header = coalesce(?6, csv_header), items = ?7, pages = ?8,"
-                   " scanned_bytes = ?9, b = ?10, ss = ?11, ns = ?12, bs = ?13, read_units = ?14 WHERE run = ?1",
-                   "tiiiitiiiiiiid", run, step->at, step->scan_started, step->scan_ended, (int64_t)step->complete,
+                   " scanned_bytes = ?9, b = ?10, ss = ?11, ns = ?12, bs = ?13, read_units = ?14"
+                   " WHERE run = ?1 AND cuts = ?15",
+                   "tiiiitiiiiiiidi", run, step->at, step->scan_started, step->scan_ended, (int64_t)step->complete,
                    step->csv_header, (int64_t)counts->items, (int64_t)counts->pages, (int64_t)counts->scanned_bytes,
                    (int64_t)counts->b, (int64_t)counts->ss, (int64_t)counts->ns, (int64_t)counts->bs,
-                   counts->read_units) &&
+                   counts->read_units, (int64_t)step->number - 1) &&
            changed(db, run, error);
 }
 

@@ -93,6 +93,7 @@ struct checkpoint_step {
     size_t part_count;
     struct checkpoint_object *closed; /* output, number, single: objects that have ended since the cut before */
     size_t closed_count;
+    unsigned number; /* from 1: a cut after one that could not be recorded is refused */
     struct checkpoint_cut cut;
     struct checkpoint_counts counts;
     char *csv_header; /* or NULL: as before */

@@ -71,6 +71,7 @@ static struct checkpoint_step *step_of(unsigned number, unsigned segment, const 
                                                                .items = 10,
                                                                .crc32 = 1,
                                                                .etag = x_strdup("part")};
+    step->number = number;
     step->cut = (struct checkpoint_cut){.items = 10 * number, .parts = {number, number}};
     step->counts = (struct checkpoint_counts){10 * number, number, 5000 * number, 1, 2, 3, 4, 0.5 * number};
     step->at = 1751767200999 + number;
@@ -181,10 +182,22 @@ static void a_part_is_recorded_once(void **state) {
     name_upload(*state, RUN, 1, "u-1");
     record(*state, RUN, step_of(1, 0, "{}"));
     struct checkpoint_step *again = step_of(1, 0, "{}");
+    again->number = 2;
     assert_false(checkpoint_record(*state, RUN, again, &error));
     assert_non_null(error.message);
     error_clear(&error);
     checkpoint_step_free(again);
+}
+
+/* The transactions of one run are asked for ahead: where one fails, those behind it must not stand without it. */
+static void a_cut_behind_one_that_is_missing_is_refused(void **state) {
+    begin(*state, RUN);
+    name_upload(*state, RUN, 1, "u-1");
+    record(*state, RUN, step_of(1, 0, "{}"));
+    struct checkpoint_step *third = step_of(3, 0, "{}");
+    assert_false(checkpoint_record(*state, RUN, third, NULL));
+    checkpoint_step_free(third);
+    record(*state, RUN, step_of(2, 0, "{}"));
 }
 
 static void a_run_that_is_not_there_is_no_run(void **state) {
@@ -309,6 +322,7 @@ int main(void) {
         WITH_TABLES(cuts_add_up),
         WITH_TABLES(the_last_cut_closes_its_objects),
         WITH_TABLES(a_part_is_recorded_once),
+        WITH_TABLES(a_cut_behind_one_that_is_missing_is_refused),
         WITH_TABLES(a_run_that_is_not_there_is_no_run),
         WITH_TABLES(deaths_count_until_a_cut_and_a_stop_is_none),
         WITH_TABLES(a_resume_forgets_names_without_a_part),
