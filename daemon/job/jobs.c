@@ -187,7 +187,7 @@ static void cancel_all(struct jobs *jobs) {
             job_end_waiting(job, "the daemon stops");
         if (job->state == JOB_RUNNING) {
             job->state = JOB_STOPPING;
-            backup_cancel(job->backup, "the daemon stops");
+            backup_stop(job->backup, "the daemon stops");
         }
     }
 }

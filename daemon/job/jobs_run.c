@@ -169,13 +169,21 @@ void job_drop_mails(struct job *job) {
 /* ------------------------------------------------------------ the end of a run */
 
 static void say_end(struct job *job, const struct run_result *result) {
-    static const enum event_kind kinds[] = {
-        [RUN_SUCCEEDED] = EVENT_RUN_SUCCEEDED, [RUN_FAILED] = EVENT_RUN_FAILED, [RUN_CANCELLED] = EVENT_RUN_CANCELLED};
+    static const enum event_kind kinds[] = {[RUN_SUCCEEDED] = EVENT_RUN_SUCCEEDED,
+                                            [RUN_FAILED] = EVENT_RUN_FAILED,
+                                            [RUN_CANCELLED] = EVENT_RUN_CANCELLED,
+                                            [RUN_STOPPED] = EVENT_RUN_STOPPED,
+                                            [RUN_STARTS_OVER] = EVENT_RUN_STARTS_OVER};
+    static const char *const words[] = {[RUN_FAILED] = "backup failed",
+                                        [RUN_CANCELLED] = "backup cancelled",
+                                        [RUN_STOPPED] = "the backup is interrupted, and goes on with the next start",
+                                        [RUN_STARTS_OVER] =
+                                            "the interrupted backup could not be resumed; a new one begins"};
     _cleanup_free_ char *message =
         result->outcome == RUN_SUCCEEDED ? x_printf("backup stands at %s", result->uri) : NULL;
     struct event *event = EVENT(kinds[result->outcome], .job = job->name, .run = result->run, .table = result->table);
     event->duration_ms = result->ended - result->started;
-    event->message = message ? message : result->outcome == RUN_FAILED ? "backup failed" : "backup cancelled";
+    event->message = message ? message : words[result->outcome];
     event->error = result->error.code ? &result->error : NULL;
     if (result->outcome == RUN_SUCCEEDED) {
         event->items = (int64_t)result->items;
@@ -287,9 +295,10 @@ static void on_over(void *arg, struct run_result *result) {
     send_mail(job);
     forget_order(job);
     tell_watchers(job);
-    bool again = take_flag(&job->run_again);
+    bool over = job->last.outcome == RUN_STARTS_OVER, again = take_flag(&job->run_again) || over;
     if (again && job->state == JOB_IDLE && !jobs->stopping && !job->removed && job->settings->enabled)
-        job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule, after the run before it");
+        job_enqueue(job, EVENT_RUN_PROGRESS,
+                    over ? "the run before it, which starts over" : "the schedule, after the run before it");
     jobs_remove_if_over(job);
     jobs_wind_down(jobs);
     jobs_pump(jobs);
@@ -323,7 +332,8 @@ static void start(struct job *job) {
     job_logs_open(job);
     job_say(job, EVENT_RUN_STARTED, NULL, "backup of %s to s3://%s/%s starts", job->settings->table,
             job->settings->bucket, job->settings->prefix);
-    struct backup_order order = {jobs->engine, job->config, job->settings, job->identity};
+    struct backup_order order = {
+        .engine = jobs->engine, .config = job->config, .job = job->settings, .identity = job->identity};
     job->backup = backup_start(&order, on_over, job);
 }
 

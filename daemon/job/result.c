@@ -7,8 +7,11 @@
 #include "base/memory.h"
 #include "job/backup.h"
 
-static const char *const outcomes[] = {
-    [RUN_SUCCEEDED] = "success", [RUN_FAILED] = "failure", [RUN_CANCELLED] = "cancelled"};
+static const char *const outcomes[] = {[RUN_SUCCEEDED] = "success",
+                                       [RUN_FAILED] = "failure",
+                                       [RUN_CANCELLED] = "cancelled",
+                                       [RUN_STOPPED] = "stopped",
+                                       [RUN_STARTS_OVER] = "starts-over"};
 
 const char *run_outcome_name(enum run_outcome outcome) {
     return outcomes[outcome];

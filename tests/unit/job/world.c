@@ -171,7 +171,8 @@ static void on_over(void *arg, struct run_result *result) {
 
 void world_start(struct world *world) {
     static const unsigned char identity[16] = {0x1a, 0x2b, 0x3c, 0x4d};
-    struct backup_order order = {world->engine, world->config, world->config->jobs[0], identity};
+    struct backup_order order = {
+        .engine = world->engine, .config = world->config, .job = world->config->jobs[0], .identity = identity};
     world->over = false;
     world->times = 0;
     world->backup = backup_start(&order, on_over, world);
