@@ -27,6 +27,7 @@ enum event_kind {
     EVENT_RUN_SUCCEEDED,
     EVENT_RUN_FAILED,
     EVENT_RUN_CANCELLED,
+    EVENT_RUN_MISSED,      /* its time passed while the daemon was down: it runs now */
     EVENT_RUN_SKIPPED,     /* Overlap=skip */
     EVENT_RUN_STOPPED,     /* the daemon stops; the run goes on when it is there again */
     EVENT_RUN_RESUMED,     /* from which cut, what is kept */
@@ -40,6 +41,8 @@ enum event_kind {
     EVENT_MAIL_GIVEN_UP,
     EVENT_CLOUDWATCH_FAILED, /* once an outage */
     EVENT_CLOUDWATCH_BACK,
+    EVENT_STATE_FAILED, /* once until it is back */
+    EVENT_STATE_BACK,
     EVENT_CONTROL,  /* a person started, cancelled, reloaded */
     EVENT_INTERNAL, /* the daemon's own trouble */
     EVENT_KINDS,

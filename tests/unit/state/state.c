@@ -39,7 +39,7 @@ static void close_state(struct world *world) {
 
 static int set_up(void **state) {
     struct world *world = x_calloc(1, sizeof *world);
-    strcpy(world->folder, "/tmp/state-test-XXXXXX");
+    *world = (struct world){.folder = "/tmp/state-test-XXXXXX"};
     if (!mkdtemp(world->folder))
         return 1;
     uv_loop_init(&world->loop);
