@@ -240,6 +240,28 @@ void value_format_span(struct buffer *out, int64_t ms) {
         buffer_add(out, "0");
 }
 
+/* 36h stay hours: a day is the calendar's. */
+void value_format_period(struct buffer *out, const struct config_period *period) {
+    const int64_t an_hour = 3600000;
+    const struct {
+        int64_t count;
+        const char *name;
+    } parts[] = {{period->years, "y"}, {period->months, "M"}, {period->days, "d"}, {period->ms / an_hour, "h"}};
+    const char *blank = "";
+    for (size_t i = 0; i < array_length(parts); i++) {
+        if (!parts[i].count)
+            continue;
+        buffer_printf(out, "%s%" PRId64 "%s", blank, parts[i].count, parts[i].name);
+        blank = " ";
+    }
+    if (period->ms % an_hour) {
+        buffer_add(out, blank);
+        value_format_span(out, period->ms % an_hour);
+    } else if (!*blank) {
+        buffer_add(out, "none");
+    }
+}
+
 void value_format_size(struct buffer *out, uint64_t bytes) {
     size_t unit = 0;
     while (bytes && bytes % 1024 == 0 && size_units[unit]) {

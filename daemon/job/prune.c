@@ -4,7 +4,7 @@
  *
  *     PLACE     the bucket, its region, its credentials
  *     IDENTIFY  the table's ARN: whose backups are ours? (DescribeTable, where nothing else says it)
- *     RECALL    what our state says of earlier prunes
+ *     RECALL    what our state says of earlier prunes, and of runs that may go on
  *     SURVEY    every folder: what it is, whose, how old (job/survey.h); then what is to go is decided (prune_decide.c)
  *     NEXT      for each folder that is to go, one after the other:
  *         LOCKS   is an object of it under object lock? then it stays
@@ -46,6 +46,7 @@ struct prune {
     struct dynamodb_call *describe;
     struct survey *survey;
     struct prunes_list begun;
+    struct checkpoint_list open;
     struct state_op *op;
     struct prune_result result;
     size_t at, tidied; /* the folder at hand; of what was begun */
@@ -90,6 +91,7 @@ static void prune_free(struct prune *prune) {
         credential_provider_unref(prune->table_provider);
     place_close(prune->place);
     prunes_list_fini(&prune->begun);
+    checkpoint_list_fini(&prune->open);
     prune_result_fini(&prune->result);
     buffer_fini(&prune->refused);
     free(prune->table_arn);
@@ -164,11 +166,13 @@ struct note {
     struct prune_begun begun;
     char *parent; /* of RECALL */
     struct prunes_list list;
+    struct checkpoint_list open;
 };
 
 static void note_release(void *arg) {
     struct note *note = arg;
     prunes_list_fini(&note->list);
+    checkpoint_list_fini(&note->open);
     free(note->begun.uri);
     free(note->begun.job);
     free(note->begun.run);
@@ -191,7 +195,7 @@ static void ask_state(struct note *note, state_work *work, state_done *done) {
 
 static bool work_recall(struct sqlite3 *db, void *arg, struct error *error) {
     struct note *note = arg;
-    return prunes_read(db, note->parent, &note->list, error);
+    return prunes_read(db, note->parent, &note->list, error) && checkpoint_list(db, &note->open, error);
 }
 
 static bool work_begin(struct sqlite3 *db, void *arg, struct error *error) {
@@ -213,7 +217,9 @@ static void on_recalled(void *arg, const struct error *error) {
         return;
     }
     prune->begun = note->list;
+    prune->open = note->open;
     note->list = (struct prunes_list){0};
+    note->open = (struct checkpoint_list){0};
     enter(prune, SURVEY);
 }
 
@@ -239,6 +245,7 @@ static void on_surveyed(void *arg, const struct survey_result *survey, const str
     struct prune_facts facts = {.job = prune->job,
                                 .survey = survey,
                                 .begun = &prune->begun,
+                                .open = &prune->open,
                                 .in_use = prune->engine->shared.in_use,
                                 .runs = prune->runs,
                                 .machine_id = prune->engine->machine_id,

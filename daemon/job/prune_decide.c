@@ -92,6 +92,13 @@ static bool was_begun(const struct prunes_list *begun, const char *uri) {
     return false;
 }
 
+static bool is_live(const struct prune_facts *facts, const char *run) {
+    for (size_t i = 0; i < facts->open->count; i++)
+        if (strcmp(facts->open->items[i].run, run) == 0)
+            return true;
+    return facts->runs.is_live && facts->runs.is_live(facts->runs.arg, run);
+}
+
 static bool is_this_host(const struct survey_folder *folder, const struct prune_facts *facts) {
     return facts->machine_id && folder->machine_id && strcmp(facts->machine_id, folder->machine_id) == 0;
 }
@@ -106,7 +113,7 @@ static void judge_remains(struct prune_item *item, const struct survey_folder *f
     } else if (was_begun(facts->begun, folder->names.uri)) {
         item->remove = true;
         buffer_add(&why, "an earlier prune was interrupted: its rest");
-    } else if (facts->runs.is_live && facts->runs.is_live(facts->runs.arg, folder->names.run)) {
+    } else if (is_live(facts, folder->names.run)) {
         buffer_add(&why, "its run is under way, or will be resumed");
     } else if (!is_this_host(folder, facts)) {
         buffer_printf(&why, "left unfinished by another host (%s): only that host removes it",

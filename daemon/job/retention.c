@@ -203,29 +203,12 @@ static void begin(struct buffer *out, size_t start) {
         buffer_add(out, "; ");
 }
 
-static void explain_within(struct buffer *out, const struct config_period *period) {
-    const struct {
-        int count;
-        const char *name;
-    } units[] = {{period->years, "y"}, {period->months, "M"}, {period->days, "d"}};
-    const char *blank = "";
-    buffer_add(out, "KeepWithin=");
-    for (size_t i = 0; i < array_length(units); i++)
-        if (units[i].count) {
-            buffer_printf(out, "%s%d%s", blank, units[i].count, units[i].name);
-            blank = " ";
-        }
-    if (period->ms) {
-        buffer_add(out, blank);
-        value_format_span(out, period->ms);
-    }
-}
-
 static void explain_rule(struct buffer *out, enum retention_rule rule, const struct retention_rules *rules,
                          const struct retention_verdict *verdict, int64_t started, const struct zone *zone) {
     enum retention_outcome outcome = verdict->by[rule].outcome;
     if (rule == RETENTION_WITHIN) {
-        explain_within(out, &rules->within);
+        buffer_add(out, "KeepWithin=");
+        value_format_period(out, &rules->within);
         buffer_add(out, outcome == RETENTION_KEPT ? ": young enough" : ": too old");
         return;
     }

@@ -31,6 +31,8 @@ bool value_boolean(const char *text, bool *value);
 
 /* The shortest way to write them that is read back as the same: "1h 30min", "64M". */
 void value_format_span(struct buffer *out, int64_t ms);
+void value_format_period(struct buffer *out,
+                         const struct config_period *period); /* "1y 6M 30d 12h"; "none" for all 0 */
 void value_format_size(struct buffer *out, uint64_t bytes);
 
 #endif

@@ -13,6 +13,7 @@
 #include "job/engine.h"
 #include "job/naming.h"
 #include "job/survey.h"
+#include "state/checkpoint.h"
 #include "state/prunes.h"
 
 #define PRUNE_CLOCK_MOST  (5 * MINUTE_MS) /* so far may our clock be from the store's */
@@ -53,7 +54,8 @@ struct prune_runs {
 struct prune_facts {
     const struct job_config *job;
     const struct survey_result *survey;
-    const struct prunes_list *begun; /* what our state says is being removed */
+    const struct prunes_list *begun;    /* what our state says is being removed */
+    const struct checkpoint_list *open; /* runs that our state has: under way, to be resumed, or to be taken back */
     const struct in_use *in_use;
     struct prune_runs runs;
     const char *machine_id; /* this host's; NULL: unknown */

@@ -83,6 +83,17 @@ static void expect_period(const char *text, int years, int months, int days, int
     assert_int_equal(period.ms, ms);
 }
 
+/* What is written is read back as the same. */
+static void expect_period_text(const char *text, const char *wanted) {
+    struct config_period period = {0}, again = {0};
+    _cleanup_buffer_ struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    assert_true(value_period(text, &period));
+    value_format_period(&out, &period);
+    assert_string_equal(out.data, wanted);
+    assert_true(value_period(out.data, &again));
+    assert_memory_equal(&again, &period, sizeof period);
+}
+
 static void a_period_keeps_the_calendars_units_apart(void **state) {
     (void)state;
     expect_period("30d", 0, 0, 30, 0);
@@ -90,6 +101,9 @@ static void a_period_keeps_the_calendars_units_apart(void **state) {
     expect_period("2y5M7d3h", 2, 5, 7, 3 * HOUR_MS);
     expect_period(" 4 w 1day ", 0, 0, 29, 0);
     expect_period("36h", 0, 0, 0, 36 * HOUR_MS);
+    expect_period_text("1y 6months 2w 36h 1s", "1y 6M 14d 36h 1s");
+    expect_period_text("90min", "1h 30min");
+    expect_period_text("1s", "1s");
     expect_period("90min 5s", 0, 0, 0, 90 * MINUTE_MS + 5 * SECOND_MS);
 }
 
