@@ -48,7 +48,7 @@ struct mailing {
 bool mailing_wanted(const struct job_config *job, enum run_outcome outcome) {
     if (!job->mail_from || !job->mail_to[0])
         return false;
-    if (outcome == RUN_CANCELLED)
+    if (outcome != RUN_SUCCEEDED && outcome != RUN_FAILED)
         return false; /* whoever cancelled it knows */
     return job->mail_on & (outcome == RUN_SUCCEEDED ? CONFIG_MAIL_SUCCESS : CONFIG_MAIL_FAILURE);
 }
