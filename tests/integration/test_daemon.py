@@ -113,6 +113,23 @@ def test_a_broken_file_keeps_the_old_configuration_and_says_why(setup, small_tab
     assert 'broken.conf' not in one.ctl('status').stdout
 
 
+def test_a_reload_while_the_folder_of_jobs_is_gone_drops_no_job(setup, small_table):
+    one = setup()
+    one.job('small')
+    one.start()
+    (one.root / 'jobs.d').rename(one.root / 'away')
+    one.reload()
+    one.wait_journal(r'jobs\.d: the folder is gone, and with it the files of all 1 jobs')
+    assert 'the folder is gone' in one.ctl('status').stdout
+    one.run('small', local=False)
+    (one.root / 'away').rename(one.root / 'jobs.d')
+    one.reload()
+    assert 'the folder is gone' not in one.ctl('status').stdout
+    one.remove_job('small')
+    one.reload()
+    one.run('small', local=False, status=1)
+
+
 def test_a_running_job_finishes_under_its_old_settings(setup, cloud, s3, small_table):
     one = setup()
     one.job('small', Scan={'Segments': 1})
