@@ -59,9 +59,10 @@ struct json_object *json_parse(const char *text, size_t length, struct error *er
         error_set(error, ERROR_CORRUPT, "JSON of %zu bytes is too long", length);
         return NULL;
     }
-    size_t lenience = find_lenience(text, length);
-    if (lenience < length || !utf8_valid(text, length)) {
-        error_set(error, ERROR_CORRUPT, "JSON at byte %zu: what stands there is no JSON, or not UTF-8", lenience);
+    size_t lenience = find_lenience(text, length), readable = utf8_prefix(text, length);
+    if (lenience < length || readable < length) {
+        error_set(error, ERROR_CORRUPT, "JSON at byte %zu: what stands there is %s",
+                  lenience < readable ? lenience : readable, lenience < readable ? "no JSON" : "not UTF-8");
         return NULL;
     }
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
