@@ -102,6 +102,11 @@ int64_t json_integer(const struct json_object *object, const char *name, int64_t
     return value ? json_object_get_int64(value) : fallback;
 }
 
+uint64_t json_count(const struct json_object *object, const char *name) {
+    int64_t value = json_integer(object, name, 0);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
 bool json_boolean(const struct json_object *object, const char *name, bool fallback) {
     struct json_object *value = member(object, name, json_type_boolean);
     return value ? json_object_get_boolean(value) : fallback;

@@ -51,12 +51,6 @@ static void note_unknown(struct describe *describe, const char *why) {
     json_object_array_add(describe->unknown, json_object_new_string(text));
 }
 
-/* A hint from outside: sizes of parts and files are planned from it. Below zero is as good as unknown. */
-static uint64_t count_of(const struct json_object *table, const char *name) {
-    int64_t count = json_integer(table, name, 0);
-    return count > 0 ? (uint64_t)count : 0;
-}
-
 bool table_description_read(struct table_description *description, struct json_object *definition,
                             struct error *error) {
     const struct json_object *table = json_object_at(definition, "Table");
@@ -66,8 +60,8 @@ bool table_description_read(struct table_description *description, struct json_o
                                               .arn = json_string(table, "TableArn"),
                                               .id = json_string(table, "TableId"),
                                               .status = json_string(table, "TableStatus"),
-                                              .items = count_of(table, "ItemCount"),
-                                              .bytes = count_of(table, "TableSizeBytes"),
+                                              .items = json_count(table, "ItemCount"),
+                                              .bytes = json_count(table, "TableSizeBytes"),
                                               .definition = definition};
     return true;
 }

@@ -161,8 +161,19 @@ static void getters_bear_what_is_not(void **state) {
     assert_int_equal(json_integer(object, "n", -7), -7);
     assert_int_equal(json_integer(object, "f", -7), -7);
     assert_true(json_boolean(object, "s", true));
+    assert_int_equal(json_count(object, "n"), 0);
+    assert_int_equal(json_count(object, "absent"), 0);
     _cleanup_json_ struct json_object *list = parse("[1]");
     assert_null(json_string(list, "s"));
+}
+
+/* As unsigned numbers they would be of exabytes. */
+static void a_count_below_zero_is_none(void **state) {
+    (void)state;
+    _cleanup_json_ struct json_object *object = parse("{\"a\":-1,\"b\":-99999999999999999999,\"c\":5000000000}");
+    assert_int_equal(json_count(object, "a"), 0);
+    assert_int_equal(json_count(object, "b"), 0);
+    assert_int_equal(json_count(object, "c"), 5000000000);
 }
 
 static void a_needed_text_that_lacks_is_named(void **state) {
@@ -196,6 +207,7 @@ int main(void) {
         cmocka_unit_test(the_error_says_where),
         cmocka_unit_test(getters_find_what_is_there),
         cmocka_unit_test(getters_bear_what_is_not),
+        cmocka_unit_test(a_count_below_zero_is_none),
         cmocka_unit_test(a_needed_text_that_lacks_is_named),
         cmocka_unit_test(building_leaves_out_what_is_absent),
     };
