@@ -403,6 +403,13 @@ static void what_leaves_doubt_and_is_not_typed_is_corrupt(void **state) {
     assert_null(encoded(*state, FORMAT_DYNAMODB_JSON, "{\"a\":{ \"Q\":\"\"}}", 1, &counts, &error));
     assert_int_equal(error.code, ERROR_CORRUPT);
     error_clear(&error);
+    counts.ss = 7;
+    static const char among_others[] =
+        "{\"a\":{\"S\":\"x\"}},{\"a\":{ \"SS\":[\"x\"]}},{\"a\":{ \"Q\":\"\"}},{\"a\":{\"S\":\"x\"}}";
+    assert_null(encoded(*state, FORMAT_DYNAMODB_JSON, among_others, 4, &counts, &error));
+    assert_non_null(strstr(error.message, "item 3 of 4"));
+    assert_int_equal(counts.ss, 7);
+    error_clear(&error);
 }
 
 static void a_corrupt_item_gives_all_blocks_back(void **state) {
