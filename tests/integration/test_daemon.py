@@ -230,6 +230,7 @@ def test_cloudwatch_hears_what_the_journal_hears(setup, cloud, small_table):
     assert cloud.count('logs', 'CreateLogGroup') <= 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize('fault', ['deny', 'stall', 'close', '500'])
 def test_a_cloudwatch_outage_never_fails_a_backup(setup, cloud, small_table, fault):
     action, more = {'500': ('error', {'status': 500, 'code': 'ServiceUnavailableException'}), 'stall': ('stall', {'wait': 20})}.get(fault, (fault, {}))
@@ -246,6 +247,7 @@ def test_a_cloudwatch_outage_never_fails_a_backup(setup, cloud, small_table, fau
     assert len(said) <= 2, said
 
 
+@pytest.mark.alone
 def test_the_loop_never_stalls_over_a_large_run(setup, cloud, medium_table):
     one = setup()
     one.job('medium', Destination={'Format': 'dynamodb-json json'}, Scan={'Segments': 4})
