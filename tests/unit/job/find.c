@@ -367,6 +367,38 @@ static void no_link_leads_to_what_is_not_there(void **state) {
     assert_int_equal(signing.count, 0);
 }
 
+static void links_that_may_not_be_made_say_why(void **state) {
+    struct signing signing = {.shelf = *state};
+    struct cloud *cloud = signing.shelf->world->cloud;
+    char a[] = "p/a", *keys[] = {a};
+    cloud_put(cloud, "p/a", "r", "x", 1);
+    cloud_rule(cloud,
+               &(struct cloud_rule){.match = "HEAD", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"});
+    sign(&signing, keys, 1);
+    assert_int_equal(signing.shelf->code, ERROR_DENIED);
+    assert_int_equal(signing.count, 0);
+}
+
+static void links_taken_back_at_any_moment_leave_nothing(void **state) {
+    struct signing signing = {.shelf = *state};
+    struct shelf *shelf = signing.shelf;
+    char a[] = "p/a", *keys[] = {a};
+    struct links_request request = {.engine = jobs_engine(shelf->jobs),
+                                    .config = shelf->world->config,
+                                    .job = job_of(shelf, "students"),
+                                    .keys = keys,
+                                    .key_count = 1,
+                                    .expires = HOUR_MS};
+    links_cancel(links_start(&request, on_links, &signing));
+    cloud_rule(shelf->world->cloud, &(struct cloud_rule){.match = "HEAD", .act = CLOUD_HOLD});
+    struct links *links = links_start(&request, on_links, &signing);
+    world_until_held(shelf->world, "HEAD", 1);
+    links_cancel(links);
+    cloud_forget_held(shelf->world->cloud);
+    links_cancel(NULL);
+    assert_int_equal(shelf->times, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SHELF(an_empty_bucket_has_no_backups),
@@ -385,6 +417,8 @@ int main(void) {
         WITH_SHELF(a_search_cancelled_while_a_record_is_parsed_leaves_nothing),
         WITH_SHELF(links_are_signed_where_the_object_stands),
         WITH_SHELF(no_link_leads_to_what_is_not_there),
+        WITH_SHELF(links_that_may_not_be_made_say_why),
+        WITH_SHELF(links_taken_back_at_any_moment_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
