@@ -65,6 +65,7 @@ static void on_jobs_stopped(void *arg) {
     close_handle((uv_handle_t *)&daemon->terminate);
     close_handle((uv_handle_t *)&daemon->interrupt);
     close_handle((uv_handle_t *)&daemon->asked);
+    state_free(take_pointer(daemon->shared.state)); /* last: what the others have still written is carried out */
 }
 
 void daemon_ask_to_stop(struct daemon *daemon) {
@@ -150,6 +151,16 @@ static struct reporter *open_reporter(const struct daemon *daemon, const struct 
                                         : reporter_new(log_level(daemon, config), to_journal);
 }
 
+/* The tool's own, or none; else the daemon's. */
+static bool open_state(struct daemon *daemon, const struct daemon_options *options, const struct config *config,
+                       struct error *error) {
+    const char *directory = daemon->local ? options->local_state : config->state_directory;
+    if (!directory)
+        return true;
+    daemon->shared.state = state_open(&daemon->loop, directory, &daemon->set_aside, error);
+    return daemon->shared.state;
+}
+
 static bool open_all(struct daemon *daemon, const struct daemon_options *options, struct config *config,
                      struct error *error) {
     _cleanup_free_ char *path = socket_path(options, config, error);
@@ -161,7 +172,7 @@ static bool open_all(struct daemon *daemon, const struct daemon_options *options
                                             .reporter = open_reporter(daemon, config),
                                             .templates = daemon->templates};
     daemon->alarms = alarm_queue_new(&daemon->loop, error);
-    if (!daemon->alarms)
+    if (!daemon->alarms || !open_state(daemon, options, config, error))
         return false;
     daemon->jobs = jobs_new(&daemon->shared, daemon->local ? NULL : daemon->alarms, config, error);
     return daemon->jobs && open_control(daemon, path, error);
@@ -176,6 +187,7 @@ static void close_all(struct daemon *daemon) {
     }
     mail_templates_free(daemon->templates);
     config_problems_fini(&daemon->reload.problems);
+    error_clear(&daemon->set_aside);
 }
 
 static void serve(struct daemon *daemon, const struct daemon_options *options) {
@@ -186,6 +198,9 @@ static void serve(struct daemon *daemon, const struct daemon_options *options) {
     daemon->listener = (struct report_listener){.heard = on_event, .arg = daemon};
     reporter_listen(daemon->shared.reporter, &daemon->listener);
     report(daemon->shared.reporter, EVENT(EVENT_READY, .message = message));
+    if (daemon->set_aside.code)
+        report(daemon->shared.reporter,
+               EVENT(EVENT_STATE_FAILED, .error = &daemon->set_aside, .message = "a new state was begun"));
     notify_ready(NULL);
     daemon_tell_status(daemon);
     daemon->ready = true;

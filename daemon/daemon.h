@@ -15,6 +15,7 @@ struct daemon_options {
     const char *config_file;
     const char *socket;                              /* NULL: control.sock in RuntimeDirectory= */
     bool local;                                      /* no alarms: only what the socket asks for */
+    const char *local_state;                         /* where --local keeps its state; NULL: this command needs none */
     void (*ready)(void *arg, struct daemon *daemon); /* the socket serves; NULL: nobody wants to know */
     void (*over)(void *arg); /* from here on `daemon` is not to be touched; where ready() came */
     void *arg;
@@ -29,7 +30,8 @@ void daemon_ask_to_stop(struct daemon *daemon);
 
 /* daemon/local.c: a daemon on a thread of this process. NULL with an error where it did not come up. */
 struct local_daemon;
-struct local_daemon *local_daemon_start(const char *config_file, struct error *error);
+struct local_daemon *local_daemon_start(const char *config_file, const char *state /* NULL: none */,
+                                        struct error *error);
 const char *local_daemon_socket(const struct local_daemon *local); /* borrowed */
 void local_daemon_stop(struct local_daemon *local);                /* runs under way are cancelled and taken back */
 

@@ -37,6 +37,7 @@ struct daemon {
     uv_loop_t loop;
     int64_t started; /* ms since 1970 */
     struct engine_shared shared;
+    struct error set_aside; /* of a state that could not be used: where it is now */
     struct mail_templates *templates;
     struct alarm_queue *alarms;
     struct jobs *jobs;
@@ -69,5 +70,8 @@ void method_refuse(struct daemon *daemon, struct control_request *request, enum 
 void method_list(void *arg, struct control_request *request);
 void method_show(void *arg, struct control_request *request);
 void method_link(void *arg, struct control_request *request);
+
+/* methods_history.c */
+void method_history(void *arg, struct control_request *request);
 
 #endif

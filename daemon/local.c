@@ -11,7 +11,7 @@
 struct local_daemon {
     char folder[64];
     char *socket;
-    const char *config_file;
+    const char *config_file, *state;
     uv_thread_t thread;
     uv_sem_t up; /* ready, or over before that */
     uv_mutex_t mutex;
@@ -42,6 +42,7 @@ static void live(void *arg) {
     struct daemon_options options = {.config_file = local->config_file,
                                      .socket = local->socket,
                                      .local = true,
+                                     .local_state = local->state,
                                      .ready = on_ready,
                                      .over = on_over,
                                      .arg = local};
@@ -57,9 +58,10 @@ static void local_free(struct local_daemon *local) {
     free(local);
 }
 
-struct local_daemon *local_daemon_start(const char *config_file, struct error *error) {
+struct local_daemon *local_daemon_start(const char *config_file, const char *state, struct error *error) {
     struct local_daemon *local = x_calloc(1, sizeof *local);
-    *local = (struct local_daemon){.folder = "/tmp/dynamodb-backupctl-XXXXXX", .config_file = config_file};
+    *local =
+        (struct local_daemon){.folder = "/tmp/dynamodb-backupctl-XXXXXX", .config_file = config_file, .state = state};
     if (!mkdtemp(local->folder)) {
         error_set_errno(error, errno, "making a folder in /tmp");
         free(local);

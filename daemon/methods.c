@@ -49,6 +49,7 @@ static struct json_object *daemon_json(const struct daemon *daemon) {
     json_put_string(object, "started", time_format_iso(started, daemon->started / SECOND_MS));
     json_put_string(object, "config_file", daemon->config_file);
     json_put_string(object, "config_error", config_error);
+    json_put_string(object, "state_error", daemon->set_aside.message);
     json_put_integer(object, "jobs_running", jobs_running(daemon->jobs));
     json_put_integer(memory, "limit", (int64_t)stats.limit);
     json_put_integer(memory, "used", (int64_t)stats.used);
@@ -231,6 +232,6 @@ static void method_reload(void *arg, struct control_request *request) {
 const struct control_method daemon_methods[] = {
     {CONTROL_STATUS, method_status}, {CONTROL_RUN, method_run},       {CONTROL_CANCEL, method_cancel},
     {CONTROL_LIST, method_list},     {CONTROL_SHOW, method_show},     {CONTROL_LINK, method_link},
-    {CONTROL_NEXT, method_next},     {CONTROL_RELOAD, method_reload},
+    {CONTROL_NEXT, method_next},     {CONTROL_RELOAD, method_reload}, {CONTROL_HISTORY, method_history},
 };
 const size_t daemon_method_count = array_length(daemon_methods);

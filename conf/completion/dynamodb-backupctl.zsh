@@ -41,6 +41,7 @@ _dynamodb_backupctl() {
         'list:the backups that exist in S3'
         'show:one backup'
         'link:fresh download links'
+        'history:past runs'
     )
     _arguments -C $global '1:command:->command' '*::argument:->argument' && return
     case $state in
@@ -48,6 +49,7 @@ _dynamodb_backupctl() {
         argument)
             case $words[1] in
                 run) _arguments $global '--wait[stay until it is over]' '1:job:_dynamodb_backupctl_jobs' ;;
+                history) _arguments $global '--count[how many]:number:' '1:job:_dynamodb_backupctl_jobs' ;;
                 status | cancel | list) _arguments $global '1:job:_dynamodb_backupctl_jobs' ;;
                 show | link)
                     _arguments $global '--region[of an s3:// address]:region:' '--profile[to read it with]:profile:' \

@@ -112,6 +112,11 @@ enum status command_list(const struct options *options) {
     return status;
 }
 
+static void show_history(const struct json_object *reply, int64_t now, struct buffer *out) {
+    (void)now;
+    render_history(reply, out);
+}
+
 static struct json_object *backup_parameters(const struct options *options) {
     struct json_object *parameters = parameter("backup", options->argument);
     json_put_string(parameters, "region", options->region);
@@ -130,6 +135,15 @@ enum status command_show(const struct options *options) {
                                            .parameters = backup_parameters(options),
                                            .json_member = "backup",
                                            .render = show_backup});
+}
+
+enum status command_history(const struct options *options) {
+    struct json_object *parameters = parameter("job", options->argument);
+    if (options->count)
+        json_put_integer(parameters, "count", options->count);
+    return ask(options,
+               &(struct question){
+                   .method = CONTROL_HISTORY, .parameters = parameters, .json_member = "runs", .render = show_history});
 }
 
 enum status command_link(const struct options *options) {

@@ -56,12 +56,23 @@ static enum status status_of(const struct error *error) {
     return error->code == ERROR_INVALID ? STATUS_USAGE : STATUS_NO_DAEMON;
 }
 
+/* Never the daemon's. The caller frees. */
+static char *local_state(const struct options *options) {
+    const char *state_home = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (options->state)
+        return x_strdup(options->state);
+    if (state_home && *state_home == '/')
+        return x_printf("%s/dynamodb-backupd", state_home);
+    return x_printf("%s/.local/state/dynamodb-backupd", home && *home ? home : "/root");
+}
+
 struct backend *backend_open(const struct options *options, enum status *status) {
     _cleanup_error_ struct error error = {0};
     struct backend *backend = x_calloc(1, sizeof *backend);
     _cleanup_free_ char *socket = NULL;
     if (options->local) {
-        backend->local = local_daemon_start(options->config, &error);
+        _cleanup_free_ char *state = options->command->keeps_state ? local_state(options) : NULL;
+        backend->local = local_daemon_start(options->config, state, &error);
         socket = x_strdup(backend->local ? local_daemon_socket(backend->local) : NULL);
         *status = STATUS_FAILED;
     } else {

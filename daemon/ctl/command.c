@@ -12,31 +12,34 @@
 
 const struct command commands[] = {
     {"check", NULL, "read the configuration without a daemon; print each job's next five times", NULL, NO_ARGUMENT, 0,
-     command_check},
+     false, command_check},
     {"next", "EXPR", "the next times of a schedule, or of all jobs",
      "EXPR is a cron expression in one word: '0 2 * * mon-fri', '@daily'.\n"
      "--timezone TZ   the clock that it means (UTC)\n"
      "--count N       how many times (5)\n"
      "--from TIME     from then on (now): 2026-11-20T02:00:00Z, or 2026-11-20 [02:00[:00]] in TZ\n",
-     MAY_ARGUMENT, TAKES_TIMES, command_next},
-    {"status", "JOB", "jobs, next run, last result, what runs now and how far", NULL, MAY_ARGUMENT, 0, command_status},
+     MAY_ARGUMENT, TAKES_TIMES | TAKES_COUNT, false, command_next},
+    {"status", "JOB", "jobs, next run, last result, what runs now and how far", NULL, MAY_ARGUMENT, 0, false,
+     command_status},
     {"run", "JOB", "start a backup now",
      "--wait   stay until it is over: progress on the terminal, the result, exit status 0 or 1\n"
      "         (the run goes on without you; with --local it is always waited for)\n",
-     NEEDS_ARGUMENT, TAKES_WAIT, command_run},
-    {"cancel", "JOB", "stop a backup now; all that it made is taken back", NULL, NEEDS_ARGUMENT, 0, command_cancel},
-    {"list", "JOB", "the backups that exist in S3, from their manifests", NULL, MAY_ARGUMENT, 0, command_list},
-    {"show", "BACKUP", "one backup: when, how much, which objects", BACKUP_HELP, NEEDS_ARGUMENT, TAKES_SOURCE,
+     NEEDS_ARGUMENT, TAKES_WAIT, true, command_run},
+    {"cancel", "JOB", "stop a backup now; all that it made is taken back", NULL, NEEDS_ARGUMENT, 0, false,
+     command_cancel},
+    {"list", "JOB", "the backups that exist in S3, from their manifests", NULL, MAY_ARGUMENT, 0, false, command_list},
+    {"show", "BACKUP", "one backup: when, how much, which objects", BACKUP_HELP, NEEDS_ARGUMENT, TAKES_SOURCE, false,
      command_show},
     {"link", "BACKUP", "fresh download links, with their true end of life", BACKUP_HELP, NEEDS_ARGUMENT, TAKES_SOURCE,
-     command_link},
-    {"verify", "BACKUP", "read everything back", NULL, NEEDS_ARGUMENT, 0, NULL},
-    {"restore", "BACKUP", "write the items back into a table", NULL, NEEDS_ARGUMENT, 0, NULL},
-    {"prune", "JOB", "apply retention now", NULL, MAY_ARGUMENT, 0, NULL},
-    {"history", "JOB", "past runs", NULL, MAY_ARGUMENT, 0, NULL},
-    {"report", NULL, "a page about runs, sizes and failures", NULL, NO_ARGUMENT, 0, NULL},
-    {"doctor", "JOB", "ask AWS whether each job would work", NULL, MAY_ARGUMENT, 0, NULL},
-    {"iam", "policy|role", "the least-privilege policy and role", NULL, NEEDS_ARGUMENT, 0, NULL},
+     false, command_link},
+    {"verify", "BACKUP", "read everything back", NULL, NEEDS_ARGUMENT, 0, false, NULL},
+    {"restore", "BACKUP", "write the items back into a table", NULL, NEEDS_ARGUMENT, 0, false, NULL},
+    {"prune", "JOB", "apply retention now", NULL, MAY_ARGUMENT, 0, false, NULL},
+    {"history", "JOB", "past runs: when, how long, items, bytes, result, error",
+     "--count N   how many, from the newest (50)\n", MAY_ARGUMENT, TAKES_COUNT, true, command_history},
+    {"report", NULL, "a page about runs, sizes and failures", NULL, NO_ARGUMENT, 0, false, NULL},
+    {"doctor", "JOB", "ask AWS whether each job would work", NULL, MAY_ARGUMENT, 0, false, NULL},
+    {"iam", "policy|role", "the least-privilege policy and role", NULL, NEEDS_ARGUMENT, 0, false, NULL},
 };
 const size_t command_count = array_length(commands);
 

@@ -16,6 +16,7 @@ struct command {
     const char *help;       /* what --help says below the summary; NULL: nothing more */
     enum argument argument; /* one at most */
     unsigned takes;
+    bool keeps_state; /* with --local: it needs what earlier runs have left, and leaves something */
     enum status (*run)(const struct options *options); /* NULL: not built yet */
 };
 
@@ -37,6 +38,7 @@ enum status command_cancel(const struct options *options);
 enum status command_list(const struct options *options);
 enum status command_show(const struct options *options);
 enum status command_link(const struct options *options);
+enum status command_history(const struct options *options);
 
 /* `next` of a daemon's jobs, where `next` got no expression. */
 enum status command_next_jobs(const struct options *options);

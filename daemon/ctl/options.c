@@ -30,7 +30,7 @@ static const struct option_row {
     {"--version", FLAG, offsetof(struct options, version), 0},
     {"--wait", FLAG, offsetof(struct options, wait), TAKES_WAIT},
     {"--timezone", TEXT, offsetof(struct options, timezone), TAKES_TIMES},
-    {"--count", NUMBER, offsetof(struct options, count), TAKES_TIMES},
+    {"--count", NUMBER, offsetof(struct options, count), TAKES_COUNT},
     {"--from", TEXT, offsetof(struct options, from), TAKES_TIMES},
     {"--region", TEXT, offsetof(struct options, region), TAKES_SOURCE},
     {"--profile", TEXT, offsetof(struct options, profile), TAKES_SOURCE},

@@ -13,7 +13,8 @@ struct command;
 /* Options that only some commands take: bits of command.takes. */
 enum {
     TAKES_WAIT = 1,
-    TAKES_TIMES = 2,  /* --timezone --count --from */
+    TAKES_TIMES = 2,  /* --timezone --from */
+    TAKES_COUNT = 8,  /* --count */
     TAKES_SOURCE = 4, /* --region --profile --role-arn: how to read an s3:// address */
 };
 

@@ -90,6 +90,10 @@ static void add_daemon(const struct json_object *daemon, int64_t now, struct buf
         buffer_add(out, "The configuration on disk is wrong; what runs is the one before it:\n");
         add_lines(out, "  ", wrong);
     }
+    if (json_string(daemon, "state_error")) {
+        buffer_add(out, "The state could not be used at the start:\n");
+        add_lines(out, "  ", json_string(daemon, "state_error"));
+    }
     buffer_add_char(out, '\n');
 }
 
@@ -231,6 +235,55 @@ void render_show(const struct json_object *reply, struct buffer *out) {
         add_object_rows(&table, json_object_array_get_idx(outputs, i));
     table_print(&table, out);
     table_fini(&table);
+}
+
+/* What a row has no room for: why it failed, what a person should look at. */
+static void add_past_lines(const struct json_object *past, struct buffer *out) {
+    static const char *const members[] = {"error", "warning"};
+    for (size_t i = 0; i < array_length(members); i++)
+        if (json_string(past, members[i])) {
+            buffer_add(out, "  ");
+            add_plain(out, json_string(past, members[i]));
+            buffer_add_char(out, '\n');
+        }
+}
+
+static char *cell_duration(const struct json_object *past) {
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    format_duration(&out, json_integer(past, "duration_ms", 0));
+    return buffer_take(&out);
+}
+
+/* A table of one row at a time would not line up: the reasons follow below it, by run. */
+void render_history(const struct json_object *reply, struct buffer *out) {
+    static const char *const head[] = {"STARTED", "JOB", "KIND", "RESULT", "TOOK", "ITEMS", "SIZE", "RUN"};
+    struct table table = {.columns = 8, .right = 1 << 4 | 1 << 5 | 1 << 6};
+    const struct json_object *runs = json_array_at(reply, "runs");
+    size_t count = runs ? json_object_array_length(runs) : 0;
+    if (!count)
+        buffer_add(out, "No past runs.\n");
+    else
+        add_head(&table, head);
+    for (size_t i = 0; i < count; i++) {
+        const struct json_object *past = json_object_array_get_idx(runs, i);
+        table_add(&table, cell_time(past, "started"));
+        table_add(&table, plain_text(json_string(past, "job")));
+        table_add(&table, plain_text(json_string(past, "kind")));
+        table_add(&table, plain_text(json_string(past, "result")));
+        table_add(&table, cell_duration(past));
+        table_add(&table, cell_count(past, "items"));
+        table_add(&table, cell_size(past, "bytes"));
+        table_add(&table, json_string(past, "run") ? x_printf("%.8s", json_string(past, "run")) : NULL);
+    }
+    table_print(&table, out);
+    table_fini(&table);
+    for (size_t i = 0; i < count; i++) {
+        const struct json_object *past = json_object_array_get_idx(runs, i);
+        if (!json_string(past, "error") && !json_string(past, "warning"))
+            continue;
+        buffer_printf(out, "%.8s:", json_string(past, "run") ? json_string(past, "run") : "");
+        add_past_lines(past, out);
+    }
 }
 
 /* An URL stands alone on its line, whole: to be copied. */

@@ -14,6 +14,9 @@ void render_job(const struct json_object *job, int64_t now, struct buffer *out);
 void render_list(const struct json_object *reply, struct buffer *out);
 void render_show(const struct json_object *reply, struct buffer *out);
 void render_links(const struct json_object *reply, int64_t now, struct buffer *out);
+/* Past runs. */
+void render_history(const struct json_object *reply, struct buffer *out);
+
 void render_next(const struct json_object *reply, struct buffer *out);
 
 /* "studentData: success: 1,000 items, 120.0 KiB in 12.4 s", and where it stands; the links where there are some. */

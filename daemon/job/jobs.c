@@ -114,6 +114,7 @@ bool jobs_apply(struct jobs *jobs, struct config *config, struct error *error) {
     drop_removed(jobs);
     for (size_t i = 0; i < jobs->count; i++)
         job_schedule(jobs->items[i]);
+    jobs_note_new(jobs);
     jobs_pump(jobs);
     return true;
 }
@@ -134,6 +135,7 @@ struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *al
     take_jobs(jobs, config);
     for (size_t i = 0; i < jobs->count; i++)
         job_schedule(jobs->items[i]);
+    jobs_recall(jobs);
     return jobs;
 }
 

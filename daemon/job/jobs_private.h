@@ -48,6 +48,8 @@ struct job {
     enum job_state state;
     bool removed;   /* from the configuration: goes when its run is over */
     bool run_again; /* Overlap=queue */
+    bool noted;     /* the state knows up to when its schedule is served */
+    int64_t fired;  /* the second of the schedule that the run at hand stands for; 0: a person asked for it */
     struct alarm *alarm;
     int64_t next; /* ms since 1970; 0: none */
     int64_t due;  /* the second of the schedule that `next` stands for, without RandomizedDelay= */
@@ -78,6 +80,7 @@ struct jobs {
     unsigned running;
     size_t reserved;
     bool stopping;
+    bool state_fails; /* and it has been said */
     uv_timer_t stop_timer;
     void (*stopped)(void *arg);
     void *stopped_arg;
@@ -98,6 +101,16 @@ void jobs_pump(struct jobs *jobs); /* starts what waits, as far as MaxConcurrent
 void job_drop_mails(struct job *job);
 void job_end_dropped(struct job *job); /* the same, and whoever waits hears it */
 void job_drop_run(struct job *job);    /* at once, as it is; nothing where none runs */
+
+/* Goes on with a mail that an earlier process could not send; `result` is copied, `since` the first try. */
+void job_send_mail_again(struct job *job, const struct run_result *result, int64_t since);
+
+/* jobs_memory.c; each does nothing without a state. */
+void jobs_recall(struct jobs *jobs);                        /* at start-up, once the jobs are there */
+void jobs_note_new(struct jobs *jobs);                      /* jobs that the state has not heard of: served up to now */
+void job_remember_end(struct job *job, bool mailed);        /* job->last, and its mail that is still to be sent */
+void job_forget_mail(struct job *job, const char *run);     /* sent, or given up */
+void jobs_on_written(void *arg, const struct error *error); /* a state_done of the whole set's */
 
 /* jobs_logs.c */
 void job_logs_open(struct job *job);

@@ -35,6 +35,7 @@ static void on_due(void *arg, int64_t at) {
     struct job *job = arg;
     (void)at;
     job->alarm = NULL;
+    job->fired = job->due; /* served when what runs now, or next, is over */
     if (job->state == JOB_IDLE) {
         job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule");
     } else if (job->settings->overlap == CONFIG_OVERLAP_QUEUE) {
@@ -76,6 +77,7 @@ static void mail_free(struct job_mail *mail) {
 static void mail_over(struct job_mail *mail) {
     struct job *job = mail->job;
     struct jobs *jobs = job->jobs;
+    job_forget_mail(job, mail->run);
     mail_free(mail);
     jobs_remove_if_over(job);
     jobs_wind_down(jobs);
@@ -127,26 +129,38 @@ static void on_mail_given_up(void *arg, const struct error *error) {
     mail_over(mail);
 }
 
+static void start_mail(struct job *job, const struct mailing_order *order) {
+    struct job_mail *mail = x_calloc(1, sizeof *mail);
+    struct mailing_events events = {on_mail_sent, on_mail_failed, on_mail_given_up, mail};
+    mail->job = job;
+    memcpy(mail->run, order->result->run, sizeof mail->run);
+    LIST_INSERT_HEAD(&job->mails, mail, entry);
+    mail->mailing = mailing_start(order, &events);
+    set_mail(mail, MAIL_PENDING, NULL);
+}
+
+static bool wants_mail(const struct job *job) {
+    return mailing_wanted(job->started.settings, job->last.outcome);
+}
+
 /* Under the settings that the run was started with. */
 static void send_mail(struct job *job) {
     const struct job_order *started = &job->started;
     job->mail = MAIL_OFF;
     x_replace(&job->mail_error, NULL);
-    if (!mailing_wanted(started->settings, job->last.outcome))
-        return;
-    struct job_mail *mail = x_calloc(1, sizeof *mail);
-    struct mailing_events events = {on_mail_sent, on_mail_failed, on_mail_given_up, mail};
-    mail->job = job;
-    memcpy(mail->run, job->last.run, sizeof mail->run);
-    LIST_INSERT_HEAD(&job->mails, mail, entry);
-    job->mail = MAIL_PENDING;
-    mail->mailing = mailing_start(started->engine, started->config, started->settings, &job->last, &events);
+    if (wants_mail(job))
+        start_mail(job, &(struct mailing_order){started->engine, started->config, started->settings, &job->last, 0});
+}
+
+void job_send_mail_again(struct job *job, const struct run_result *result, int64_t since) {
+    start_mail(job, &(struct mailing_order){job->jobs->engine, job->config, job->settings, result, since});
 }
 
 void job_drop_mails(struct job *job) {
     struct job_mail *mail;
     while ((mail = LIST_FIRST(&job->mails))) {
-        say_of_mail(mail, EVENT_MAIL_GIVEN_UP, NULL, "the daemon stops, and its mail has not been sent");
+        if (!job->jobs->shared.state) /* else it goes out after the next start */
+            say_of_mail(mail, EVENT_MAIL_GIVEN_UP, NULL, "the daemon stops, and its mail has not been sent");
         mailing_free(mail->mailing);
         mail_free(mail);
     }
@@ -246,6 +260,7 @@ void job_end_dropped(struct job *job) {
     error_set(&result.error, ERROR_CANCELLED, "StopTimeout= was over: dropped as it was");
     job_drop_run(job);
     keep_result(job, &result);
+    job_remember_end(job, false);
     tell_watchers(job);
 }
 
@@ -257,6 +272,7 @@ void job_end_waiting(struct job *job, const char *why) {
     result.table = x_strdup(job->settings->table);
     error_set(&result.error, ERROR_CANCELLED, "%s, before it started", why);
     keep_result(job, &result);
+    job_remember_end(job, false);
     job->mail = MAIL_OFF;
     tell_watchers(job);
 }
@@ -267,6 +283,7 @@ static void on_over(void *arg, struct run_result *result) {
     leave_place(job);
     compare_items(job, result);
     keep_result(job, result);
+    job_remember_end(job, wants_mail(job));
     send_mail(job);
     forget_order(job);
     tell_watchers(job);

@@ -6,8 +6,6 @@
 #include "base/memory.h"
 #include "jobs_private.h"
 
-static const char *const outcomes[] = {
-    [RUN_SUCCEEDED] = "success", [RUN_FAILED] = "failure", [RUN_CANCELLED] = "cancelled"};
 static const char *const states[] = {
     [JOB_IDLE] = "idle", [JOB_WAITING] = "waiting", [JOB_RUNNING] = "running", [JOB_STOPPING] = "stopping"};
 static const char *const mail_states[] = {[MAIL_OFF] = "off",
@@ -28,7 +26,7 @@ struct json_object *run_result_json(const struct run_result *result) {
     struct json_object *object = json_object_new_object();
     json_put_string(object, "run", result->run);
     json_put_string(object, "id", result->id[0] ? result->id : NULL);
-    json_put_string(object, "result", outcomes[result->outcome]);
+    json_put_string(object, "result", run_outcome_name(result->outcome));
     put_time(object, "started", result->started);
     put_time(object, "ended", result->ended);
     json_put_integer(object, "duration_ms", result->ended - result->started);

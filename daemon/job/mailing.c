@@ -273,20 +273,26 @@ static const char *mail_region(const struct mailing *mailing) {
     return mailing->result.region ? mailing->result.region : "us-east-1";
 }
 
-struct mailing *mailing_start(struct engine *engine, struct config *config, const struct job_config *job,
-                              const struct run_result *result, const struct mailing_events *events) {
+/* A day from the first try; what is left of it, where that was another process's. */
+static int64_t give_up_at(const struct mailing_order *order) {
+    int64_t passed = order->since ? clock_wall() - order->since : 0;
+    int64_t left = passed < 0 ? DAY_MS : passed < DAY_MS ? DAY_MS - passed : 0;
+    return clock_monotonic() + left;
+}
+
+struct mailing *mailing_start(const struct mailing_order *order, const struct mailing_events *events) {
     struct mailing *mailing = x_calloc(1, sizeof *mailing);
-    mailing->engine = engine_ref(engine);
-    mailing->config = config_ref(config);
-    mailing->job = job;
-    mailing->result = run_result_copy(result);
+    mailing->engine = engine_ref(order->engine);
+    mailing->config = config_ref(order->config);
+    mailing->job = order->job;
+    mailing->result = run_result_copy(order->result);
     mailing->events = *events;
-    mailing->provider = engine_provider(engine, job, false);
-    mailing->session = aws_session_new(engine->client, mailing->provider, mail_region(mailing), NULL);
+    mailing->provider = engine_provider(order->engine, order->job, false);
+    mailing->session = aws_session_new(order->engine->client, mailing->provider, mail_region(mailing), NULL);
     mailing->wait = FIRST_WAIT;
-    mailing->give_up_at = clock_monotonic() + DAY_MS;
+    mailing->give_up_at = give_up_at(order);
     mailing->timer.data = mailing;
-    uv_timer_init(engine->shared.loop, &mailing->timer);
+    uv_timer_init(order->engine->shared.loop, &mailing->timer);
     uv_timer_start(&mailing->timer, on_timer, 0, 0);
     return mailing;
 }

@@ -36,6 +36,7 @@ static const struct event_row {
     [EVENT_RUN_FAILED] = {"run-failed", "9eff058fd0709e6e8a7f2afe6794a49f", LOG_ERR},
     [EVENT_RUN_CANCELLED] = {"run-cancelled", "68f8145db614ff5f2325f1fb3cc71eb1", LOG_NOTICE},
     [EVENT_RUN_SKIPPED] = {"run-skipped", "e37d436f5492e59b6107d3fcd630505e", LOG_WARNING},
+    [EVENT_RUN_MISSED] = {"run-missed", "6bea3b042af3c0ead39a1bdb5b448323", LOG_NOTICE},
     [EVENT_RUN_WARNING] = {"run-warning", "c533660bf1c6f6cb3625e24a9ad8e056", LOG_WARNING},
     [EVENT_RUN_PROGRESS] = {"run-progress", "cd18a679e9a794bc85ced2adb6ef2f56", LOG_DEBUG},
     [EVENT_UNDO_FAILED] = {"undo-failed", "5363bb5051e57481a4637a66328d3d81", LOG_ERR},
@@ -44,6 +45,8 @@ static const struct event_row {
     [EVENT_MAIL_GIVEN_UP] = {"mail-given-up", "0ec8d8df7d109e25ba240ef1fc2279ce", LOG_ERR},
     [EVENT_CLOUDWATCH_FAILED] = {"cloudwatch-failed", "99bc91a545eb0579aa4429b3628cec3a", LOG_WARNING},
     [EVENT_CLOUDWATCH_BACK] = {"cloudwatch-back", "10b01e763be1ba4509d49771233a03fd", LOG_NOTICE},
+    [EVENT_STATE_FAILED] = {"state-failed", "d554abe4e913fbe5f99ce19ab1b8844c", LOG_ERR},
+    [EVENT_STATE_BACK] = {"state-back", "13be84e895ce94abca3780b20743b470", LOG_NOTICE},
     [EVENT_CONTROL] = {"control", "7854e97746b805e89931f0006f6f6970", LOG_NOTICE},
     [EVENT_INTERNAL] = {"internal", "d670a39ee82ab2026dcee73278e91c23", LOG_ERR},
 };

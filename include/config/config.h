@@ -44,7 +44,7 @@ struct job_config {
     struct zone *zone;
     int64_t randomized_delay, timeout /* 0: none */, retry_for;
     int warn_items_drop; /* percent */
-    bool enabled;
+    bool enabled, persistent;
     enum config_overlap overlap;
 
     /* [Credentials] */
@@ -86,7 +86,7 @@ struct config {
     char *state_directory, *runtime_directory;
     unsigned max_concurrent_jobs;
     uint64_t buffer_memory;
-    int64_t stop_timeout;
+    int64_t stop_timeout, keep_history;
     int log_level; /* of syslog(3): LOG_DEBUG ... LOG_ERR */
     /* [Endpoints] */
     char *endpoints[CONFIG_ENDPOINTS]; /* DynamoDB, S3, SES, STS, Logs, IAM, IMDS; NULL: AWS's own */

@@ -14,14 +14,15 @@ extern const struct control_interface control_dynamodb_backup; /* io.dynamodb_ba
 /* NULL-terminated: both. */
 extern const struct control_interface *const control_interfaces[];
 
-#define CONTROL_STATUS "io.dynamodb_backup.Status"
-#define CONTROL_RUN    "io.dynamodb_backup.Run"
-#define CONTROL_CANCEL "io.dynamodb_backup.Cancel"
-#define CONTROL_LIST   "io.dynamodb_backup.List"
-#define CONTROL_SHOW   "io.dynamodb_backup.Show"
-#define CONTROL_LINK   "io.dynamodb_backup.Link"
-#define CONTROL_NEXT   "io.dynamodb_backup.Next"
-#define CONTROL_RELOAD "io.dynamodb_backup.Reload"
+#define CONTROL_STATUS  "io.dynamodb_backup.Status"
+#define CONTROL_RUN     "io.dynamodb_backup.Run"
+#define CONTROL_CANCEL  "io.dynamodb_backup.Cancel"
+#define CONTROL_LIST    "io.dynamodb_backup.List"
+#define CONTROL_SHOW    "io.dynamodb_backup.Show"
+#define CONTROL_LINK    "io.dynamodb_backup.Link"
+#define CONTROL_NEXT    "io.dynamodb_backup.Next"
+#define CONTROL_RELOAD  "io.dynamodb_backup.Reload"
+#define CONTROL_HISTORY "io.dynamodb_backup.History"
 
 #define CONTROL_NO_SUCH_JOB       "io.dynamodb_backup.NoSuchJob"
 #define CONTROL_NO_SUCH_BACKUP    "io.dynamodb_backup.NoSuchBackup"

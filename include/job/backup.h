@@ -31,8 +31,16 @@ struct run_result {
 
 #define RESULT_KEYS 20
 
+const char *run_outcome_name(enum run_outcome outcome); /* "success", "failure", "cancelled" */
+enum run_outcome run_outcome_parse(const char *name);   /* what is none of these is a failure */
+
 void run_result_fini(struct run_result *result);
 struct run_result run_result_copy(const struct run_result *result);
+
+/* As text, for a mail that outlives the process: appended, with the time (ms) of its first try. */
+void run_result_write(const struct run_result *result, int64_t since, struct buffer *out);
+/* Into an empty one, which the caller ends in any case. ERROR_CORRUPT. */
+bool run_result_read(struct run_result *result, int64_t *since, const char *text, struct error *error);
 
 struct backup_progress {
     const char *state; /* "describe", "open", "stream", ...: borrowed, constant */

@@ -14,6 +14,7 @@
 #include "job/workshop.h"
 #include "report/event.h"
 #include "report/mail.h"
+#include "state/state.h"
 
 /* Borrowed; outlive every engine. */
 struct engine_shared {
@@ -21,6 +22,7 @@ struct engine_shared {
     struct workshop *workshop;
     struct reporter *reporter;
     const struct mail_templates *templates;
+    struct state *state; /* what survives a restart; NULL: nothing does */
     int64_t landing; /* ms that a run waits for what it dropped on its way to S3, before it takes all back; 0: 3 s */
 };
 

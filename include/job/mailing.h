@@ -23,9 +23,16 @@ struct mailing;
 /* Does this job want a mail about such an outcome? */
 bool mailing_wanted(const struct job_config *job, enum run_outcome outcome);
 
-/* References engine and config; what it needs of `result` is copied. */
-struct mailing *mailing_start(struct engine *engine, struct config *config, const struct job_config *job,
-                              const struct run_result *result, const struct mailing_events *events);
+/* Engine and config are referenced; what is needed of `result` is copied. `since`: the first try's time, ms since 1970, where
+ * an earlier process has tried already; 0: this is the first. */
+struct mailing_order {
+    struct engine *engine;
+    struct config *config;
+    const struct job_config *job;
+    const struct run_result *result;
+    int64_t since;
+};
+struct mailing *mailing_start(const struct mailing_order *order, const struct mailing_events *events);
 
 /* No event comes any more. NULL is fine. */
 void mailing_free(struct mailing *mailing);

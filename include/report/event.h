@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_RUN_FAILED,
     EVENT_RUN_CANCELLED,
     EVENT_RUN_SKIPPED,  /* Overlap=skip */
+    EVENT_RUN_MISSED,   /* its time passed while the daemon was down: it runs now */
     EVENT_RUN_WARNING,  /* fewer items than expected, Duration= cut to an hour, a link that ends early, ... */
     EVENT_RUN_PROGRESS, /* debug: a transition of the story, a throttle, a retry */
     EVENT_UNDO_FAILED,  /* what could not be deleted of a failed run */
@@ -36,6 +37,8 @@ enum event_kind {
     EVENT_MAIL_GIVEN_UP,
     EVENT_CLOUDWATCH_FAILED, /* once an outage */
     EVENT_CLOUDWATCH_BACK,
+    EVENT_STATE_FAILED, /* once until it is back */
+    EVENT_STATE_BACK,
     EVENT_CONTROL,  /* a person started, cancelled, reloaded */
     EVENT_INTERNAL, /* the daemon's own trouble */
     EVENT_KINDS,

@@ -40,7 +40,7 @@ static void what_is_not_built_is_known(void **state) {
     expect_problem("[Drill]\nSchedule=0 2 * * *\n", 1, "[Drill]", "not supported yet");
     expect_problem("[Retention]\nKeepLast=3\n", 1, "[Retention]", "not supported yet");
     expect_problem("[Link]\nVia=s3\n", 1, "[Link]", "not supported yet");
-    expect_problem("[Job]\nPersistent=yes\n", 2, "Persistent", "not supported yet");
+    expect_problem("[Job]\nPingUrl=https://x\n", 2, "PingUrl", "not supported yet");
     expect_problem("Columns=a b\n", 1, "Columns", "not supported yet");
     expect_problem("[Scan]\nReadCapacity=25%\n", 2, "ReadCapacity", "not supported yet");
     expect_problem("[Scan]\nMethod=export\n", 2, "Method", "export is not supported yet");

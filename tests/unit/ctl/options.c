@@ -142,7 +142,7 @@ static void wrong_words_hear_what_is_right(void **state) {
 static void what_comes_later_says_so_whatever_follows(void **state) {
     (void)state;
     static const char *const later[] = {
-        "verify x", "restore x --table t --create", "prune", "history a", "report --html f", "doctor", "iam policy a",
+        "verify x", "restore x --table t --create", "prune", "report --html f", "doctor", "iam policy a",
         "restore"};
     for (size_t i = 0; i < array_length(later); i++)
         expect_refusal(later[i], "is not supported yet");

@@ -52,6 +52,8 @@ static const struct {
     {CONTROL_LIST, "{'backups':[{'id':'ID','job':'small'}],'errors':[{'job':'big','message':'big: 403'},{}]}"},
     {CONTROL_SHOW, "{'backup':{'id':'ID','items':7},'uri':'s3://b/k/'}"},
     {CONTROL_LINK, "{'links':[{'key':'k','url':'https://u','expires':'2026-11-20T02:00:00Z'}]}"},
+    {CONTROL_HISTORY, "{'runs':[{'run':'0123456789abcdef','kind':'backup','job':'small','result':'failure','started':"
+                      "'2026-11-20T02:00:00Z','duration_ms':1500,'items':7,'bytes':9,'error':'Scan: 403'}]}"},
     {CONTROL_NEXT, "{'jobs':[{'name':'small','next':['2026-11-20T02:00:00Z']}]}"},
 };
 
@@ -103,7 +105,7 @@ static void run(void *arg, struct control_request *request) {
 
 static const struct control_method methods[] = {
     {CONTROL_STATUS, answer}, {CONTROL_CANCEL, answer}, {CONTROL_LIST, answer}, {CONTROL_SHOW, answer},
-    {CONTROL_LINK, answer},   {CONTROL_NEXT, answer},   {CONTROL_RUN, run},
+    {CONTROL_LINK, answer},   {CONTROL_NEXT, answer},   {CONTROL_RUN, run},     {CONTROL_HISTORY, answer},
 };
 
 static void write_file(const char *path, const char *text) {
@@ -216,13 +218,17 @@ static void answers_go_to_stdout(void **state) {
     expect(world, "link|ID", 0, "\nhttps://u\n", "");
     expect(world, "next|--count|2", 0, "small\n  2026-11-20 02:00:00 UTC\n", "");
     assert_string_equal(world->asked, "{\"count\":2}");
+    expect(world, "history|small|--count|7", 0, "2026-11-20 02:00:00 UTC  small  backup  failure", "");
+    assert_string_equal(world->asked, "{\"job\":\"small\",\"count\":7}");
+    expect(world, "history", 0, "\n01234567:  Scan: 403\n", "");
 }
 
 static void json_is_one_value(void **state) {
     struct world *world = *state;
-    static const char *const lines[] = {"status|--json",       "list|--json",        "link|ID|--json",
-                                        "next|--json",         "run|small|--json",   "run|small|--wait|--json",
-                                        "cancel|small|--json", "next|@daily|--json", "check|--json"};
+    static const char *const lines[] = {
+        "status|--json",      "list|--json",      "link|ID|--json",          "history|--json",
+        "next|--json",        "run|small|--json", "run|small|--wait|--json", "cancel|small|--json",
+        "next|@daily|--json", "check|--json"};
     for (size_t i = 0; i < array_length(lines); i++) {
         tool(world, lines[i]);
         struct json_object *value = json_parse(world->out, strlen(world->out), NULL);

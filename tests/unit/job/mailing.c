@@ -92,7 +92,8 @@ static int tear_down(void **state) {
 static void start(struct mail_world *mail) {
     struct world *world = mail->world;
     struct mailing_events events = {on_sent, on_failed, on_given_up, mail};
-    mail->mailing = mailing_start(world->engine, world->config, world->config->jobs[0], &world->result, &events);
+    struct mailing_order order = {world->engine, world->config, world->config->jobs[0], &world->result, 0};
+    mail->mailing = mailing_start(&order, &events);
     assert_false(mail->over);
 }
 

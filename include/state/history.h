@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Past runs, and with their end everything else that must be true at the same moment: the mail that is still to be sent, the time
+ * of the schedule that they stood for. One transaction: a run that is over is in the history, or its end never happened.
+ */
+#ifndef STATE_HISTORY_H
+#define STATE_HISTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "state/state.h"
+
+/* Strings are NULL where they do not apply. Times in ms since 1970. */
+struct history_row {
+    char *run, *kind /* "backup", "drill", "restore" */, *job, *table, *table_arn, *region, *id, *uri;
+    char *outcome /* "success", "failure", "cancelled" */, *error, *error_code, *request_id, *warning;
+    int64_t started, ended, items, stored_bytes, raw_bytes;
+    int64_t resumed; /* how often */
+};
+void history_row_fini(struct history_row *row);
+
+/* Strings are borrowed: all is copied. */
+struct history_end {
+    const struct history_row *row;
+    const char *mail; /* what state/mails.h keeps until it is sent; NULL: no mail */
+    int64_t fired; /* seconds since 1970: the time of the schedule that the run stood for; 0: a person asked for it */
+    int64_t forget_until; /* rows that ended before are removed: KeepHistory= */
+};
+struct state_op *history_end_run(struct state *state, const struct history_end *end, state_done *done, void *arg);
+
+/* Exactly one of `rows` and `error` is given where it fails; newest first, borrowed until it returns. */
+typedef void history_done(void *arg, const struct history_row *rows, size_t count, const struct error *error);
+
+/* The newest `most` rows of a job; `job` NULL: of all. */
+struct state_op *history_list(struct state *state, const char *job, unsigned most, history_done *done, void *arg);
+
+/* Start-up, blocking: for each of the jobs (by index) that has one, its last backup (borrowed), and how many items its last
+ * good one had, -1 where there is none. */
+struct history_reader {
+    void (*last)(void *arg, size_t index, const struct history_row *row, int64_t good_items);
+    void *arg;
+};
+bool history_last(struct state *state, const char *const *jobs, size_t count, const struct history_reader *reader,
+                  struct error *error);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine of the state: order, all or nothing, who may open it, what becomes of a file that cannot be used. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "state/state.h"
+
+struct world {
+    uv_loop_t loop;
+    char folder[32];
+    struct state *state;
+    struct error set_aside, error;
+};
+
+static void open_state(struct world *world) {
+    world->state = state_open(&world->loop, world->folder, &world->set_aside, &world->error);
+}
+
+static void close_state(struct world *world) {
+    state_free(take_pointer(world->state));
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+}
+
+static int set_up(void **state) {
+    struct world *world = x_calloc(1, sizeof *world);
+    *world = (struct world){.folder = "/tmp/state-test-XXXXXX"};
+    if (!mkdtemp(world->folder))
+        return 1;
+    uv_loop_init(&world->loop);
+    *state = world;
+    return 0;
+}
+
+static void remove_folder(const char *folder) {
+    DIR *directory = opendir(folder);
+    struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        _cleanup_free_ char *path = x_printf("%s/%s", folder, entry->d_name);
+        unlink(path);
+    }
+    closedir(directory);
+    rmdir(folder);
+}
+
+static int tear_down(void **state) {
+    struct world *world = *state;
+    close_state(world);
+    int left = uv_loop_close(&world->loop);
+    remove_folder(world->folder);
+    error_clear(&world->set_aside);
+    error_clear(&world->error);
+    free(world);
+    return left;
+}
+
+static bool run(sqlite3 *db, const char *text, struct error *error) {
+    if (sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK)
+        return true;
+    error_set(error, ERROR_SYSTEM, "%s", sqlite3_errmsg(db));
+    return false;
+}
+
+/* One transaction of the tests: a text, and whether it then fails all the same. */
+struct step {
+    const char *text;
+    bool fails;
+    int *clock, when, released; /* `when` done() came, counted by all steps together */
+    enum error_code code;
+};
+
+static bool step_work(sqlite3 *db, void *arg, struct error *error) {
+    struct step *step = arg;
+    if (!run(db, step->text, error))
+        return false;
+    if (step->fails)
+        error_set(error, ERROR_INVALID, "it changed its mind");
+    return !step->fails;
+}
+
+static void step_done(void *arg, const struct error *error) {
+    struct step *step = arg;
+    step->when = ++*step->clock;
+    step->code = error ? error->code : ERROR_NONE;
+}
+
+static void step_release(void *arg) {
+    ((struct step *)arg)->released++;
+}
+
+static struct state_op *take_step(struct world *world, struct step *step) {
+    return state_do(world->state, &(struct state_order){step_work, step_done, step_release, step});
+}
+
+static bool count_rows(sqlite3 *db, void *arg, struct error *error) {
+    sqlite3_stmt *statement = NULL;
+    (void)error;
+    sqlite3_prepare_v2(db, "SELECT count(*) FROM t", -1, &statement, NULL);
+    *(int *)arg = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
+    return sqlite3_finalize(statement) == SQLITE_OK;
+}
+
+static int rows(struct world *world) {
+    int count = -1;
+    state_do_now(world->state, count_rows, &count, NULL);
+    return count;
+}
+
+static void transactions_keep_their_order_and_are_whole_or_nothing(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step steps[] = {{"CREATE TABLE t(x)", .clock = &clock},
+                           {"INSERT INTO t VALUES(1), (2)", .clock = &clock},
+                           {"INSERT INTO t VALUES(3)", .fails = true, .clock = &clock},
+                           {"INSERT INTO nowhere VALUES(4)", .clock = &clock},
+                           {"INSERT INTO t VALUES(5)", .clock = &clock}};
+    open_state(world);
+    for (size_t i = 0; i < array_length(steps); i++)
+        take_step(world, &steps[i]);
+    assert_int_equal(clock, 0); /* never from inside */
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < array_length(steps); i++) {
+        assert_int_equal(steps[i].when, (int)i + 1);
+        assert_int_equal(steps[i].released, 1);
+    }
+    assert_int_equal(steps[2].code, ERROR_INVALID);
+    assert_int_equal(steps[3].code, ERROR_SYSTEM);
+    assert_int_equal(steps[4].code, ERROR_NONE);
+    assert_int_equal(rows(world), 3);
+    close_state(world);
+    open_state(world);
+    assert_int_equal(rows(world), 3);
+    assert_int_equal(world->set_aside.code, ERROR_NONE);
+}
+
+static void a_cancelled_one_is_silent_and_still_released(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step made = {"CREATE TABLE t(x)", .clock = &clock}, silent = {"INSERT INTO t VALUES(1)", .clock = &clock};
+    open_state(world);
+    take_step(world, &made);
+    state_cancel(take_step(world, &silent));
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(clock, 1);
+    assert_int_equal(silent.when, 0);
+    assert_int_equal(silent.released, 1);
+}
+
+static void what_was_asked_for_before_the_end_is_carried_out(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step steps[] = {{"CREATE TABLE t(x)", .clock = &clock}, {"INSERT INTO t VALUES(1)", .clock = &clock}};
+    open_state(world);
+    for (size_t i = 0; i < array_length(steps); i++)
+        take_step(world, &steps[i]);
+    close_state(world);
+    assert_int_equal(clock, 0);
+    assert_int_equal(steps[1].released, 1);
+    open_state(world);
+    assert_int_equal(rows(world), 1);
+}
+
+static void a_second_process_is_refused_by_name(void **state) {
+    struct world *world = *state;
+    open_state(world);
+    assert_non_null(world->state);
+    assert_null(state_open(&world->loop, world->folder, &world->set_aside, &world->error));
+    assert_int_equal(world->error.code, ERROR_EXISTS);
+    _cleanup_free_ char *pid = x_printf("pid %ld", (long)getpid());
+    assert_non_null(strstr(world->error.message, pid));
+    close_state(world);
+    error_clear(&world->error);
+    open_state(world); /* the lock went with it */
+    assert_non_null(world->state);
+}
+
+static void nobody_else_reads_it(void **state) {
+    struct world *world = *state;
+    struct stat status;
+    _cleanup_free_ char *path = x_printf("%s/state.db", world->folder);
+    mode_t mask = umask(0);
+    open_state(world);
+    umask(mask);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 077, 0);
+}
+
+static void write_file(const struct world *world, const char *bytes, size_t length) {
+    _cleanup_free_ char *path = x_printf("%s/state.db", world->folder);
+    FILE *file = fopen(path, "w");
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+}
+
+static int files_set_aside(const struct world *world) {
+    DIR *directory = opendir(world->folder);
+    struct dirent *entry;
+    int count = 0;
+    while ((entry = readdir(directory)))
+        if (strncmp(entry->d_name, "state.db.damaged-", 17) == 0)
+            count++;
+    closedir(directory);
+    return count;
+}
+
+static void a_file_that_is_none_is_set_aside(void **state) {
+    struct world *world = *state;
+    char noise[8192];
+    memset(noise, 'x', sizeof noise);
+    write_file(world, noise, sizeof noise);
+    open_state(world);
+    assert_non_null(world->state);
+    assert_int_equal(world->set_aside.code, ERROR_CORRUPT);
+    assert_non_null(strstr(world->set_aside.message, "state.db.damaged-"));
+    assert_int_equal(files_set_aside(world), 1);
+    close_state(world);
+    error_clear(&world->set_aside);
+    write_file(world, noise, sizeof noise); /* again, in the same second */
+    open_state(world);
+    assert_non_null(world->state);
+    assert_int_equal(files_set_aside(world), 2);
+}
+
+static void another_programs_file_is_set_aside_untouched(void **state) {
+    struct world *world = *state;
+    _cleanup_free_ char *path = x_printf("%s/state.db", world->folder);
+    sqlite3 *db;
+    sqlite3_open(path, &db);
+    assert_true(run(db, "PRAGMA application_id = 7; CREATE TABLE theirs(x)", NULL));
+    sqlite3_close(db);
+    open_state(world);
+    assert_non_null(world->state);
+    assert_non_null(strstr(world->set_aside.message, "another program"));
+    assert_int_equal(files_set_aside(world), 1);
+}
+
+static void a_damaged_file_is_set_aside(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step steps[] = {
+        {"CREATE TABLE t(x); CREATE INDEX i ON t(x)", .clock = &clock},
+        {"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO t SELECT i FROM n",
+         .clock = &clock}};
+    open_state(world);
+    for (size_t i = 0; i < array_length(steps); i++)
+        take_step(world, &steps[i]);
+    close_state(world);
+    _cleanup_free_ char *path = x_printf("%s/state.db", world->folder);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    char noise[4096];
+    memset(noise, 0xa5, sizeof noise);
+    assert_int_equal(pwrite(file, noise, sizeof noise, 5 * (off_t)sizeof noise), sizeof noise);
+    close(file);
+    open_state(world);
+    assert_non_null(world->state);
+    assert_int_equal(world->set_aside.code, ERROR_CORRUPT);
+    assert_int_equal(files_set_aside(world), 1);
+}
+
+static void a_newer_versions_file_is_left_alone(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step newer = {"PRAGMA user_version = 99", .clock = &clock};
+    open_state(world);
+    take_step(world, &newer);
+    close_state(world);
+    open_state(world);
+    assert_null(world->state);
+    assert_int_equal(world->error.code, ERROR_INVALID);
+    assert_non_null(strstr(world->error.message, "newer"));
+    assert_int_equal(files_set_aside(world), 0);
+}
+
+static void a_full_disk_is_an_error_and_loses_nothing(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct rlimit before, small = {.rlim_cur = 256 << 10};
+    struct step made = {"CREATE TABLE t(x); INSERT INTO t VALUES(1)", .clock = &clock},
+                large = {"INSERT INTO t VALUES(randomblob(4000000))", .clock = &clock},
+                after = {"INSERT INTO t VALUES(2)", .clock = &clock};
+    signal(SIGXFSZ, SIG_IGN);
+    open_state(world);
+    take_step(world, &made);
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    take_step(world, &large);
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    setrlimit(RLIMIT_FSIZE, &before);
+    take_step(world, &after);
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(large.code, ERROR_SYSTEM);
+    assert_int_equal(after.code, ERROR_NONE);
+    assert_int_equal(rows(world), 2);
+}
+
+/* A child counts up, one transaction a step, and says each that stands; it is killed in the middle. */
+static void count_until_killed(const char *folder, int out) {
+    struct error set_aside = {0}, error = {0};
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct state *state = state_open(&loop, folder, &set_aside, &error);
+    int clock = 0;
+    struct step made = {"CREATE TABLE t(x)", .clock = &clock}, one = {"INSERT INTO t VALUES(1)", .clock = &clock};
+    if (!state || !state_do_now(state, step_work, &made, NULL))
+        _exit(1);
+    while (state_do_now(state, step_work, &one, NULL) && write(out, "1", 1) == 1)
+        ;
+    _exit(2);
+}
+
+static void what_was_said_to_stand_survives_sigkill(void **state) {
+    struct world *world = *state;
+    int ends[2], said = 0;
+    char bytes[64];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0)
+        count_until_killed(world->folder, ends[1]);
+    close(ends[1]);
+    while (said < 20) {
+        ssize_t got = read(ends[0], bytes, sizeof bytes);
+        assert_true(got > 0);
+        said += (int)got;
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (ssize_t got; (got = read(ends[0], bytes, sizeof bytes)) > 0;)
+        said += (int)got;
+    close(ends[0]);
+    open_state(world);
+    assert_non_null(world->state);
+    assert_int_equal(world->set_aside.code, ERROR_NONE);
+    assert_in_range(rows(world), said, said + 1);
+}
+
+static void a_directory_that_cannot_be_made_is_refused(void **state) {
+    struct world *world = *state;
+    assert_null(state_open(&world->loop, "/dev/null/state", &world->set_aside, &world->error));
+    assert_int_equal(world->error.code, ERROR_SYSTEM);
+    assert_non_null(strstr(world->error.message, "/dev/null"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(transactions_keep_their_order_and_are_whole_or_nothing),
+        TEST(a_cancelled_one_is_silent_and_still_released),
+        TEST(what_was_asked_for_before_the_end_is_carried_out),
+        TEST(a_second_process_is_refused_by_name),
+        TEST(nobody_else_reads_it),
+        TEST(a_file_that_is_none_is_set_aside),
+        TEST(another_programs_file_is_set_aside_untouched),
+        TEST(a_damaged_file_is_set_aside),
+        TEST(a_newer_versions_file_is_left_alone),
+        TEST(a_full_disk_is_an_error_and_loses_nothing),
+        TEST(what_was_said_to_stand_survives_sigkill),
+        TEST(a_directory_that_cannot_be_made_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
