@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's own life: timers, reload, stop, cancel, the control socket, what systemd and CloudWatch hear of it."""
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import socket
+import struct
+import subprocess
+import termios
 import time
 
 import pytest
 from backups import Backup, all_keys, nothing_left
 from conftest import ROLE
+from daemon import BUILD, WRAP
 
 SLOWLY = {'wait': 0.5}
 
@@ -81,6 +87,37 @@ def test_next_without_a_configuration(setup):
     one = setup()
     out = one.ctl('next', '0 2 * * mon-fri', '--timezone', 'Asia/Ho_Chi_Minh', '--count', '3', '--from', '2026-11-20T00:00:00Z').stdout
     assert len(re.findall(r'2026-11-2[345].02:00', out)) == 3, out
+
+
+def on_a_terminal(one, columns, *words):
+    """What the tool draws on stderr, a terminal, until it ends; its stdout; its exit status."""
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
+    with subprocess.Popen([*WRAP, BUILD / 'dynamodb-backupctl', *words, '--config', one.conf], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=end, env=one.environment, cwd=one.root) as child:
+        os.close(end)
+        drawn = b''
+        try:
+            while piece := os.read(terminal, 4096):
+                drawn += piece
+        except OSError:  # the last of the other end has closed it
+            pass
+        out = child.stdout.read()
+    os.close(terminal)
+    return drawn.decode(), out.decode(), child.returncode
+
+
+def test_a_terminal_shows_how_far_a_run_is_and_nothing_of_it_stays(setup, cloud, small_table):
+    one = setup()
+    one.job('small', Scan={'Segments': 1})
+    cloud.fault('dynamodb', 'delay', 'Scan', wait=1.5)
+    one.start()
+    drawn, out, status = on_a_terminal(one, 60, 'run', 'small', '--wait')
+    lines = [line.removesuffix('\x1b[K') for line in drawn.split('\r') if line]
+    assert status == 0 and 'small: success: 500 items' in out and '\r' not in out
+    assert any(line.startswith('small') and 'items' in line for line in lines), drawn
+    assert all(len(line) < 60 for line in lines), 'a line as wide as the terminal would wrap, and stay'
+    assert drawn.endswith('\r\x1b[K') and '\n' not in drawn
 
 
 # Reload.
