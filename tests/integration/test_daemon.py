@@ -59,6 +59,68 @@ def test_the_socket_speaks_varlink(setup):
     assert info['product'] == 'dynamodb-backupd' and 'org.varlink.service' in info['interfaces']
 
 
+def call(one, method, **parameters):
+    """One call of the control socket, as any Varlink client makes it: the reply's parameters, or its error and parameters."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(one.root / 'run/control.sock'))
+        link.sendall(json.dumps({'method': f'io.dynamodb_backup.{method}', 'parameters': parameters}).encode() + b'\0')
+        answer = b''
+        while not answer.endswith(b'\0'):
+            answer += link.recv(65536)
+    reply = json.loads(answer[:-1])
+    return (reply['error'].rpartition('.')[2], reply['parameters']) if 'error' in reply else reply['parameters']
+
+
+def test_the_next_times_are_told_over_the_socket(setup):
+    one = setup()
+    one.job('daily', Job={'Schedule': '0 2 * * *', 'TimeZone': 'Asia/Ho_Chi_Minh'})
+    one.job('never')
+    one.job('off', Job={'Schedule': '0 2 * * *', 'Enabled': 'no'})
+    one.start()
+    jobs = {job['name']: job for job in call(one, 'Next', count=3)['jobs']}
+    assert [time[10:] for time in jobs['daily']['next']] == ['T19:00:00Z'] * 3 and jobs['daily']['timezone'] == 'Asia/Ho_Chi_Minh'
+    assert jobs['never']['next'] == jobs['off']['next'] == []
+    assert len(call(one, 'Next')['jobs'][0]['next']) == 5
+    assert len(call(one, 'Next', count=-7)['jobs'][0]['next']) == 1
+    assert len(call(one, 'Next', count=10**15)['jobs'][0]['next']) == 100
+
+
+def test_a_reload_over_the_socket_says_what_came_of_it(setup, small_table):
+    one = setup()
+    one.job('small')
+    one.start()
+    one.job('second', Job={'Table': 'small'})
+    assert call(one, 'Reload') == {'jobs': 2}
+    (one.root / 'jobs.d/broken.conf').write_text('[Job]\nTable=t\nSchedul=0 2 * * *\n')
+    error, parameters = call(one, 'Reload')
+    assert error == 'ConfigInvalid' and any('broken.conf:3: Schedul' in problem for problem in parameters['problems'])
+    assert {job['name'] for job in call(one, 'Status')['jobs']} == {'small', 'second'}
+
+
+def test_a_job_that_is_not_there_is_refused_by_name(setup):
+    one = setup()
+    one.job('small')
+    one.start()
+    for method in ('Run', 'Cancel', 'Status'):
+        error, parameters = call(one, method, job='smal')
+        assert error == 'NoSuchJob' and parameters['job'] == 'smal', method
+
+
+def test_the_daemon_says_its_version_and_refuses_other_words(setup):
+    one = setup()
+
+    def daemon(*words):
+        return subprocess.run([*WRAP, BUILD / 'dynamodb-backupd', *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env=one.environment, timeout=60, check=False)
+    assert daemon('--version').stdout.startswith('dynamodb-backupd ')
+    assert '--config' in daemon('--help').stdout
+    for words in (['--verbose'], ['serve'], ['--config']):
+        done = daemon(*words)
+        assert done.returncode == 2 and '--config' in done.stderr and not done.stdout, words
+    done = daemon('--config', one.root / 'nowhere.conf')
+    assert done.returncode == 1 and 'nowhere.conf' in done.stderr
+
+
 def test_no_daemon_is_exit_status_3_and_wrong_words_are_2(setup):
     one = setup()
     one.job('small')
