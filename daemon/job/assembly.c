@@ -6,6 +6,8 @@
  *                                                                                  |
  *                              output_send() of one, or of all: a cut  <--planner--+
  *
+ *     a cut: closed --all its parts acknowledged--> written into the state --> recorded
+ *
  * An upload that is full (10,000 parts) is rolled over at a moment when no page is between: pages wait until all that were
  * encoded for the old object have been appended to it.
  */
@@ -15,6 +17,7 @@
 #include <sys/queue.h>
 
 #include "base/memory.h"
+#include "cuts.h"
 
 #define TASKS_AT_ONCE  4 /* libuv's worker threads; other runs share them */
 #define PAGES_HELD     6 /* waiting or encoded: from here on the scan is held ... */
@@ -28,7 +31,8 @@ struct task {
     struct assembly *assembly; /* NULL: the assembly has gone, only give the memory back */
     struct workshop *workshop;
     enum task_state state;
-    struct scan_page *page;
+    struct scan_page *page; /* its bytes go once it is encoded */
+    size_t page_length;
     size_t count; /* of outputs */
     struct chunk_encode encode[RECORD_OUTPUTS];
     struct chunk chunks[RECORD_OUTPUTS];
@@ -47,7 +51,9 @@ struct assembly {
     unsigned waiting, encoding, held_tasks;
     bool opens[RECORD_OUTPUTS]; /* the next page with items is the first of its object */
     bool closing, closed, failed, pressed, completing;
+    bool stopping, hungry /* to stop it needs further pages */, stopped;
     size_t completed;
+    struct cuts *cuts;
     struct pool_waiter waiter;
     uv_timer_t soon; /* stored() is never called from inside close() */
 };
@@ -83,6 +89,14 @@ static void on_memory(void *arg) {
     advance(arg);
 }
 
+static void on_recorded(void *arg) {
+    struct assembly *assembly = arg;
+    if (assembly->failed)
+        return;
+    assembly->events.recorded(assembly->events.arg);
+    advance(assembly);
+}
+
 struct assembly *assembly_new(const struct assembly_options *options, const struct assembly_events *events) {
     struct assembly *assembly = x_calloc(1, sizeof *assembly);
     assembly->options = *options;
@@ -96,9 +110,12 @@ struct assembly *assembly_new(const struct assembly_options *options, const stru
     for (size_t i = 0; i < assembly->count; i++) {
         struct output_options output = options->output;
         output.record = &options->record->outputs[i];
+        output.which = (unsigned)i;
         assembly->outputs[i] = output_new(&output, &heard);
-        assembly->opens[i] = true;
+        assembly->opens[i] = output_opens(assembly->outputs[i]);
     }
+    struct cuts_options cuts = {options->record, options->output.ledger, assembly->outputs, on_recorded, assembly};
+    assembly->cuts = cuts_new(&cuts);
     return assembly;
 }
 
@@ -240,11 +257,10 @@ static void start_tasks(struct assembly *assembly) {
 
 /* ------------------------------------------------------------ appending, in order */
 
-static void record_cut(struct assembly *assembly) {
-    struct cut_record cut = {.items = assembly->options.record->items};
+static void cut_everywhere(struct assembly *assembly) {
     for (size_t i = 0; i < assembly->count; i++)
-        cut.parts[i] = output_parts(assembly->outputs[i]);
-    backup_record_cut(assembly->options.record, &cut);
+        output_send(assembly->outputs[i], UINT64_MAX);
+    cuts_close(assembly->cuts, false);
 }
 
 static void close_parts(struct assembly *assembly) {
@@ -260,9 +276,7 @@ static void close_parts(struct assembly *assembly) {
             output_send(assembly->outputs[which], pending[which].target);
             break;
         case PLAN_CUT:
-            for (size_t i = 0; i < assembly->count; i++)
-                output_send(assembly->outputs[i], UINT64_MAX);
-            record_cut(assembly);
+            cut_everywhere(assembly);
             return;
         }
     }
@@ -270,6 +284,9 @@ static void close_parts(struct assembly *assembly) {
 
 static void append(struct assembly *assembly, struct task *task) {
     struct backup_record *record = assembly->options.record;
+    record->pages++;
+    record->scanned_bytes += task->page_length;
+    record->read_units += task->page->index.read_units;
     record->items += task->page->index.count;
     record->types.b += task->types.b;
     record->types.ss += task->types.ss;
@@ -278,12 +295,56 @@ static void append(struct assembly *assembly, struct task *task) {
     for (size_t i = 0; i < assembly->count; i++)
         output_append(assembly->outputs[i], &task->chunks[i]);
     task->reserved = 0; /* went with the chunks */
+    cuts_add_page(assembly->cuts, task->page);
     close_parts(assembly);
+}
+
+/* ------------------------------------------------------------ stopping */
+
+static bool may_cut(const struct assembly *assembly) {
+    for (size_t i = 0; i < assembly->count; i++)
+        if (!output_may_close(assembly->outputs[i]))
+            return false;
+    return true;
+}
+
+/* Pages that the last cut will not hold: they are read again. */
+static void drop_tasks(struct assembly *assembly) {
+    struct task *task;
+    while ((task = TAILQ_FIRST(&assembly->tasks))) {
+        TAILQ_REMOVE(&assembly->tasks, task, entry);
+        assembly->held_tasks--;
+        task->assembly = NULL;
+        if (task->state == TASK_WAITING)
+            assembly->waiting--;
+        if (task->state == TASK_ENCODING)
+            assembly->encoding--;
+        else
+            task_free(task);
+    }
+}
+
+/* With pages still to be appended there may be a better cut; one that needed further pages takes the first there is. */
+static void stop_at_cut(struct assembly *assembly) {
+    if (!assembly->stopping || assembly->closing || assembly->stopped || assembly->failed)
+        return;
+    if (!assembly->hungry && !TAILQ_EMPTY(&assembly->tasks))
+        return;
+    bool fills = cuts_fill(assembly->cuts);
+    if (fills && !may_cut(assembly)) {
+        assembly->hungry = true;
+        return;
+    }
+    if (fills)
+        cut_everywhere(assembly);
+    assembly->hungry = false;
+    assembly->stopped = true;
+    drop_tasks(assembly);
 }
 
 static bool append_ready(struct assembly *assembly) {
     struct task *task;
-    while ((task = TAILQ_FIRST(&assembly->tasks)) && task->state == TASK_ENCODED) {
+    while ((task = TAILQ_FIRST(&assembly->tasks)) && task->state == TASK_ENCODED && cuts_take_pages(assembly->cuts)) {
         TAILQ_REMOVE(&assembly->tasks, task, entry);
         assembly->held_tasks--;
         if (task->error.code) {
@@ -296,47 +357,62 @@ static bool append_ready(struct assembly *assembly) {
         }
         append(assembly, task);
         task_free(task);
+        stop_at_cut(assembly);
     }
     return true;
 }
 
 static void press(struct assembly *assembly) {
     bool press = assembly->pressed ? assembly->held_tasks > PAGES_RELEASED : assembly->held_tasks >= PAGES_HELD;
+    if (assembly->stopping && !assembly->hungry)
+        press = true;
     if (press == assembly->pressed)
         return;
     assembly->pressed = press;
     assembly->events.pressure(assembly->events.arg, press);
 }
 
-/* No page is left and no more will come: the last parts close, and when all are acknowledged it is stored. */
+/* No page is left and no more will come: the last parts close, and when all are recorded it is stored. */
 static void finish(struct assembly *assembly) {
     if (!assembly->closed) {
+        if (!cuts_take_pages(assembly->cuts))
+            return;
         assembly->closed = true;
         for (size_t i = 0; i < assembly->count; i++)
             output_close(assembly->outputs[i]);
-        record_cut(assembly);
+        cuts_close(assembly->cuts, true);
     }
-    for (size_t i = 0; i < assembly->count; i++)
-        if (output_outstanding(assembly->outputs[i]))
-            return;
-    if (!assembly->completing) {
+    cuts_record(assembly->cuts);
+    if (!assembly->failed && !cuts_closed(assembly->cuts) && !assembly->completing) {
         assembly->completing = true;
         assembly->events.stored(assembly->events.arg);
     }
 }
 
+/* All that can follow a page, an acknowledgement, a recorded cut, or memory. An event may free the assembly: `failed` says so,
+ * and its own memory stays until this turn of the loop is over. */
 static void advance(struct assembly *assembly) {
     if (assembly->failed || !append_ready(assembly) ||
         assembly->failed) /* memory given back may wake, and fail, us inside */
         return;
+    stop_at_cut(assembly);
+    cuts_record(assembly->cuts);
+    if (assembly->failed)
+        return;
     start_tasks(assembly);
     press(assembly);
-    if (!assembly->failed && assembly->closing && TAILQ_EMPTY(&assembly->tasks))
+    if (assembly->failed)
+        return;
+    if (assembly->closing && TAILQ_EMPTY(&assembly->tasks))
         finish(assembly);
+    else if (assembly->stopped && !cuts_closed(assembly->cuts) && !assembly->completing) {
+        assembly->completing = true;
+        assembly->events.stopped(assembly->events.arg);
+    }
 }
 
 void assembly_feed(struct assembly *assembly, struct scan_page *page) {
-    if (assembly->failed) {
+    if (assembly->failed || assembly->stopped) {
         scan_page_free(page);
         return;
     }
@@ -349,9 +425,7 @@ void assembly_feed(struct assembly *assembly, struct scan_page *page) {
         task->encode[i].format = assembly->options.record->outputs[i].format;
         task->encode[i].compression = assembly->options.record->outputs[i].compression;
     }
-    assembly->options.record->pages++;
-    assembly->options.record->scanned_bytes += page->page->length;
-    assembly->options.record->read_units += page->index.read_units;
+    task->page_length = page->page->length;
     TAILQ_INSERT_TAIL(&assembly->tasks, task, entry);
     assembly->waiting++;
     assembly->held_tasks++;
@@ -363,7 +437,15 @@ static void on_soon(uv_timer_t *timer) {
 }
 
 void assembly_close(struct assembly *assembly) {
+    if (assembly->stopped) /* pages have been dropped: this is not the end */
+        return;
     assembly->closing = true;
+    uv_timer_start(&assembly->soon, on_soon, 0, 0);
+}
+
+void assembly_stop(struct assembly *assembly) {
+    assembly->stopping = true;
+    assembly->pressed = true; /* who stops has held the scan */
     uv_timer_start(&assembly->soon, on_soon, 0, 0);
 }
 
@@ -388,13 +470,8 @@ void assembly_free(struct assembly *assembly) {
         return;
     assembly->failed = true; /* nothing is told any more */
     pool_wait_cancel(&assembly->waiter);
-    struct task *task;
-    while ((task = TAILQ_FIRST(&assembly->tasks))) {
-        TAILQ_REMOVE(&assembly->tasks, task, entry);
-        task->assembly = NULL;
-        if (task->state != TASK_ENCODING)
-            task_free(task);
-    }
+    drop_tasks(assembly);
+    cuts_free(assembly->cuts);
     for (size_t i = 0; i < assembly->count; i++)
         output_free(assembly->outputs[i]);
     uv_close((uv_handle_t *)&assembly->soon, on_closed);

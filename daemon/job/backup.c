@@ -4,88 +4,61 @@
  *
  *     REGION    where the job names none: the credentials' source, or IMDS, knows
  *     DESCRIBE  the table: its keys, its size, whether it exists at all
+ *     BEGIN     the run's row in the state: from here on another process can go on with it
  *     OPEN      _started: the first object, the last that is ever deleted
  *     STREAM    Scan -> pages -> parts, until the last part of the last page stands in S3
  *     COMPLETE  the multipart objects
  *     SWEEP     where there were uploads: one whose creation was answered into the void is aborted
+ *     CHECK     of a resumed run: what the files are, once more, before manifests name them
  *     MANIFEST  DynamoDB's own manifests and their checksums
  *     COMMIT    backup.json, create-only: from here on the backup exists
- *     UNDO      instead of any of these: a failure or a cancel; all that was made is taken back
  *     OVER
  *
- * One function, backup_step(), starts what a state does; the answers move on with enter().
+ * A run that was interrupted goes DESCRIBE -> AUDIT (S3 is asked what it holds) -> TAKE_UP (the state knows that it goes on) -> OPEN,
+ * or, where its scan had been over, AUDIT -> TAKE_UP -> COMPLETE. Instead of any state but COMMIT: STOP, at a stop of the
+ * process; or GIVE_UP (the state knows that it must never be resumed) -> UNDO, a failure or a cancel: all that was made is taken back.
+ *
+ * One function, step(), starts what a state does; the answers move on with backup_enter().
  */
-#include "job/backup.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_private.h"
 #include "base/encoding.h"
 #include "base/memory.h"
-#include "job/assembly.h"
-#include "job/describe.h"
-#include "job/publish.h"
-#include "job/undo.h"
-
-#define LANDING_MS 3000 /* for a request that was dropped on its way: S3 carries it out soon or not at all */
-
-enum backup_state { REGION, DESCRIBE, OPEN, STREAM, COMPLETE, SWEEP, MANIFEST, COMMIT, UNDO, OVER };
+#include "job/resume.h"
 
 static const char *const state_names[] = {
-    [REGION] = "region", [DESCRIBE] = "describe", [OPEN] = "open",     [STREAM] = "stream", [COMPLETE] = "complete",
-    [SWEEP] = "sweep",   [MANIFEST] = "manifest", [COMMIT] = "commit", [UNDO] = "undo",     [OVER] = "over"};
+    [REGION] = "region",   [DESCRIBE] = "describe", [BEGIN] = "begin",       [AUDIT] = "audit",
+    [TAKE_UP] = "take-up", [OPEN] = "open",         [STREAM] = "stream",     [COMPLETE] = "complete",
+    [SWEEP] = "sweep",     [CHECK] = "check",       [MANIFEST] = "manifest", [COMMIT] = "commit",
+    [STOP] = "stop",       [GIVE_UP] = "give-up",   [UNDO] = "undo",         [OVER] = "over"};
 
-struct backup {
-    enum backup_state state;
-    struct engine *engine;
-    struct config *config;
-    const struct job_config *job;
-    backup_done *done;
-    void *arg;
-
-    char run[RUN_LENGTH + 1];
-    unsigned char identity[RUN_LENGTH / 2];
-    char *region;
-    struct aws_patience patience;
-    struct aws_session *table_session, *bucket_session;
-    struct s3_bucket bucket;
-    struct s3_object_options objects;
-    struct plan plan;
-    struct backup_record *record;
-    bool named; /* the record has its names: there may be something to undo */
-    int64_t started, clock_offset;
-    uint64_t estimated_items;
-
-    /* what is under way; NULL where nothing is */
-    struct region_lookup *lookup;
-    struct describe *describe;
-    struct publish *publish;
-    struct scan *scan;
-    struct assembly *assembly;
-    struct undo *undo;
-    uv_timer_t timer; /* the begin and the end, outside of the caller's own call */
-    uv_timer_t limit; /* Timeout= */
-
-    struct error failure, undo_failure;
-    bool cancelled;
-    bool may_land;    /* of what was dropped something may still come to be in S3 */
-    unsigned handles; /* not yet closed */
-};
-
-static void backup_step(struct backup *backup);
-
-static struct event run_event(const struct backup *backup, enum event_kind kind, const char *message) {
-    struct event event = *EVENT(kind, .job = backup->job->name, .run = backup->run, .table = backup->job->table);
-    event.message = message;
-    return event;
+const char *backup_state_name(enum backup_state state) {
+    return state_names[state];
 }
 
-static void enter(struct backup *backup, enum backup_state state) {
+static void step(struct backup *backup);
+
+void backup_say(const struct backup *backup, enum event_kind kind, const char *message, const struct error *error) {
+    struct event *event = EVENT(kind, .job = backup->job->name, .run = backup->run, .table = backup->job->table);
+    event->message = message;
+    event->error = error;
+    report(backup->engine->shared.reporter, event);
+}
+
+/* What a stopping run has not begun yet stays undone. */
+void backup_enter(struct backup *backup, enum backup_state state) {
+    if (backup->stopping && state >= AUDIT && state <= STREAM)
+        state = STOP;
     _cleanup_free_ char *text = x_printf("%s -> %s", state_names[backup->state], state_names[state]);
-    struct event event = run_event(backup, EVENT_RUN_PROGRESS, text);
-    report(backup->engine->shared.reporter, &event);
+    backup_say(backup, EVENT_RUN_PROGRESS, text, NULL);
     backup->state = state;
-    backup_step(backup);
+    step(backup);
+}
+
+int64_t backup_now(const struct backup *backup) {
+    return aws_client_now(backup->engine->client) + backup->clock_offset;
 }
 
 /* ------------------------------------------------------------ failing */
@@ -94,7 +67,10 @@ static void enter(struct backup *backup, enum backup_state state) {
 static void drop_all(struct backup *backup) {
     if (backup->lookup)
         region_lookup_cancel(take_pointer(backup->lookup));
+    ledger_silence(backup->ledger);
+    uv_timer_stop(&backup->timer);
     describe_cancel(take_pointer(backup->describe));
+    audit_cancel(take_pointer(backup->audit));
     publish_cancel(take_pointer(backup->publish));
     scan_free(take_pointer(backup->scan));
     assembly_free(take_pointer(backup->assembly));
@@ -103,24 +79,29 @@ static void drop_all(struct backup *backup) {
 
 /* A request whose connection is dropped now may still be carried out: undo must look after it, not before. */
 static bool may_land(const struct backup *backup) {
-    return backup->publish || backup->state == COMMIT || (backup->assembly && assembly_writes(backup->assembly));
+    return backup->resumed || backup->publish || backup->state == COMMIT ||
+           (backup->assembly && assembly_writes(backup->assembly));
 }
 
-static void fail(struct backup *backup, const struct error *error) {
-    if (backup->state >= UNDO)
+void backup_fail(struct backup *backup, const struct error *error) {
+    if (backup->state >= GIVE_UP)
         return;
+    error_clear(&backup->failure);
     backup->failure = error_copy(error);
     backup->may_land = may_land(backup);
     drop_all(backup);
     uv_timer_stop(&backup->limit);
-    bool refused_at_once = backup->state == OPEN && error->http_status >= 400 && error->http_status < 500;
-    enter(backup, backup->named && !refused_at_once ? UNDO : OVER);
+    bool refused_at_once =
+        backup->state == OPEN && !backup->resumed && error->http_status >= 400 && error->http_status < 500;
+    bool made_something = backup->named && backup->state != BEGIN && !refused_at_once;
+    /* one that starts over may be interrupted again, and then finds the same again */
+    backup_enter(backup, !made_something ? OVER : backup->starts_over ? UNDO : GIVE_UP);
 }
 
 static void on_limit(uv_timer_t *timer) {
     _cleanup_error_ struct error error = {0};
     error_set(&error, ERROR_TRANSIENT, "Timeout= of the job is over");
-    fail(timer->data, &error);
+    backup_fail(timer->data, &error);
 }
 
 void backup_cancel(struct backup *backup, const char *why) {
@@ -129,7 +110,19 @@ void backup_cancel(struct backup *backup, const char *why) {
     _cleanup_error_ struct error error = {0};
     backup->cancelled = true;
     error_set(&error, ERROR_CANCELLED, "%s", why);
-    fail(backup, &error);
+    backup_fail(backup, &error);
+}
+
+void backup_stop(struct backup *backup, const char *why) {
+    if (!ledger_holds(backup->ledger)) {
+        backup_cancel(backup, why);
+        return;
+    }
+    if (backup->stopping)
+        return;
+    backup->stopping = true;
+    if (backup->state == STREAM)
+        backup_stop_stream(backup);
 }
 
 /* ------------------------------------------------------------ REGION, DESCRIBE, OPEN */
@@ -140,12 +133,12 @@ static void on_region(void *arg, const char *region, const struct error *error) 
     if (error) {
         struct error told = error_copy(error);
         error_context(&told, "looking for the region, since the job has no Region=");
-        fail(backup, &told);
+        backup_fail(backup, &told);
         error_clear(&told);
         return;
     }
     backup->region = x_strdup(region);
-    enter(backup, DESCRIBE);
+    backup_enter(backup, DESCRIBE);
 }
 
 static void look_for_region(struct backup *backup) {
@@ -154,6 +147,8 @@ static void look_for_region(struct backup *backup) {
 }
 
 static void open_sessions(struct backup *backup) {
+    if (backup->table_session)
+        return;
     struct credential_provider *table = engine_provider(backup->engine, backup->job, false);
     struct credential_provider *bucket = engine_provider(backup->engine, backup->job, true);
     backup->table_session = aws_session_new(backup->engine->client, table, backup->region, &backup->patience);
@@ -167,32 +162,10 @@ static void open_sessions(struct backup *backup) {
         .storage_class = backup->job->storage_class, .kms_key_id = backup->job->kms_key_id, .tags = backup->job->tags};
 }
 
-static int64_t now(const struct backup *backup) {
-    return aws_client_now(backup->engine->client) + backup->clock_offset;
-}
-
-/* The outputs that the job asks for, dynamodb-json first. */
-static void plan_outputs(struct backup *backup) {
-    static const enum stream_compression chosen[] = {[CONFIG_COMPRESSION_NONE] = COMPRESSION_NONE,
-                                                     [CONFIG_COMPRESSION_GZIP] = COMPRESSION_GZIP,
-                                                     [CONFIG_COMPRESSION_ZSTD] = COMPRESSION_ZSTD};
-    const struct job_config *job = backup->job;
-    struct backup_record *record = backup->record;
-    bool as_default = job->compression == CONFIG_COMPRESSION_DEFAULT;
-    if (job->formats & CONFIG_DYNAMODB_JSON)
-        record->outputs[record->output_count++] = (struct output_record){
-            .format = FORMAT_DYNAMODB_JSON, .compression = as_default ? COMPRESSION_GZIP : chosen[job->compression]};
-    if (job->formats & CONFIG_JSON)
-        record->outputs[record->output_count++] = (struct output_record){
-            .format = FORMAT_JSON, .compression = as_default ? COMPRESSION_NONE : chosen[job->compression]};
-}
-
 static void begin_record(struct backup *backup, const struct table_description *table) {
     struct backup_record *record = backup->record;
     const struct job_config *job = backup->job;
-    backup->clock_offset = table->clock_offset;
-    backup->estimated_items = table->items;
-    record->started = now(backup);
+    record->started = backup_now(backup);
     backup_names_init(&record->names, job->bucket, job->prefix, record->started, backup->identity);
     backup->named = true;
     record->job = x_strdup(job->name);
@@ -206,11 +179,10 @@ static void begin_record(struct backup *backup, const struct table_description *
     record->table_size_bytes = table->bytes;
     record->definition = json_object_get(table->definition);
     record->segments = job->segments ? job->segments : plan_segments(table->bytes);
-    plan_outputs(backup);
-    backup->plan = (struct plan){.buffer_memory = pool_stats(workshop_pool(backup->engine->shared.workshop)).limit,
-                                 .table_bytes = table->bytes,
-                                 .part_size = job->part_size,
-                                 .outputs = record->output_count};
+    record->scan_started = record->started;
+    record_plan_outputs(record, job);
+    backup->plan.table_bytes = table->bytes;
+    backup->plan.part_size = job->part_size;
 }
 
 /* What the credentials' source has to tell: a Duration= that AWS cut to an hour. */
@@ -218,37 +190,43 @@ static void say_notice(const struct backup *backup, const struct aws_session *se
     const char *notice = credential_provider_notice(aws_session_provider(session));
     if (!notice)
         return;
-    struct event event = run_event(backup, EVENT_RUN_WARNING, notice);
-    report(backup->engine->shared.reporter, &event);
+    backup_say(backup, EVENT_RUN_WARNING, notice, NULL);
 }
 
 static void on_described(void *arg, const struct table_description *table, const struct error *error) {
     struct backup *backup = arg;
     backup->describe = NULL;
     if (error) {
-        fail(backup, error);
+        backup_fail(backup, error);
         return;
     }
-    begin_record(backup, table);
     say_notice(backup, backup->table_session);
-    enter(backup, OPEN);
+    backup->clock_offset = table->clock_offset;
+    backup->estimated_items = table->items;
+    if (!backup->resumed) {
+        begin_record(backup, table);
+        backup_enter(backup, BEGIN);
+    } else if (backup_is_same_table(backup, table)) {
+        backup_enter(backup, AUDIT);
+    }
 }
 
 static void on_published(void *arg, const struct error *error) {
     struct backup *backup = arg;
     backup->publish = NULL;
     if (error) {
-        fail(backup, error);
+        backup_fail(backup, error);
         return;
     }
-    enter(backup, backup->state == COMMIT ? OVER : backup->state + 1); /* OPEN -> STREAM, MANIFEST -> COMMIT */
+    backup_enter(backup, backup->state == COMMIT ? OVER : backup->state + 1); /* OPEN -> STREAM, MANIFEST -> COMMIT */
 }
 
 static void publish(struct backup *backup, enum publish_what what) {
     struct publish_options options = {.loop = backup->engine->shared.loop,
                                       .bucket = &backup->bucket,
                                       .objects = &backup->objects,
-                                      .record = backup->record};
+                                      .record = backup->record,
+                                      .resumed = backup->resumed};
     backup->publish = publish_start(&options, what, on_published, backup);
 }
 
@@ -257,44 +235,52 @@ static void publish(struct backup *backup, enum publish_what what) {
 static void on_page(void *arg, struct scan_page *page) {
     struct backup *backup = arg;
     assembly_feed(backup->assembly, page);
+    backup_drain(backup);
 }
 
 static void on_scan_ended(void *arg, const struct error *error) {
     struct backup *backup = arg;
     if (error) {
-        fail(backup, error);
+        backup_fail(backup, error);
         return;
     }
-    backup->record->scan_ended = now(backup);
+    backup->record->scan_ended = backup_now(backup);
+    backup->draining = false;
     assembly_close(backup->assembly);
 }
 
 static void on_pressure(void *arg, bool held) {
     struct backup *backup = arg;
     if (backup->scan)
-        scan_hold(backup->scan, held);
+        scan_hold(backup->scan, held || backup->draining);
+}
+
+static void on_recorded(void *arg) {
+    struct backup *backup = arg;
+    _cleanup_free_ char *text = x_printf("cut %zu is recorded", backup->record->cut_count);
+    backup_say(backup, EVENT_RUN_PROGRESS, text, NULL);
+}
+
+static void on_stopped(void *arg) {
+    backup_enter(arg, STOP);
 }
 
 static void on_stored(void *arg) {
-    enter(arg, COMPLETE);
+    backup_enter(arg, COMPLETE);
 }
 
 static void go_on_to_manifests(struct backup *backup) {
-    bool has_manifests = backup_record_output(backup->record, FORMAT_DYNAMODB_JSON);
-    backup->record->ended = now(backup);
-    enter(backup, has_manifests ? MANIFEST : COMMIT);
+    bool has_files = backup_record_output(backup->record, FORMAT_DYNAMODB_JSON);
+    backup->record->ended = backup_now(backup);
+    backup_enter(backup, !has_files ? COMMIT : backup->resumed ? CHECK : MANIFEST);
 }
 
 /* An upload that stays holds no part: it is worth a word, not the backup. */
 static void on_swept(void *arg, const struct error *error) {
     struct backup *backup = arg;
     backup->undo = NULL;
-    if (error) {
-        struct event event =
-            run_event(backup, EVENT_RUN_WARNING, "an upload of this run may have stayed behind, empty");
-        event.error = error;
-        report(backup->engine->shared.reporter, &event);
-    }
+    if (error)
+        backup_say(backup, EVENT_RUN_WARNING, "an upload of this run may have stayed behind, empty", error);
     go_on_to_manifests(backup);
 }
 
@@ -310,17 +296,24 @@ static bool had_uploads(const struct backup_record *record) {
 /* Retries are no sign: curl itself sends a request again, unseen, where a connection that it had kept open breaks. */
 static void on_completed(void *arg) {
     struct backup *backup = arg;
-    if (had_uploads(backup->record))
-        enter(backup, SWEEP);
+    if (had_uploads(backup->record) || (backup->resumed && backup_record_output(backup->record, FORMAT_JSON)))
+        backup_enter(backup, SWEEP);
     else
         go_on_to_manifests(backup);
 }
 
+/* An upload that a resumed run relied on and that is gone, or holds something else, is no reason to be without a backup. */
 static void on_assembly_failed(void *arg, const struct error *error) {
-    fail(arg, error);
+    struct backup *backup = arg;
+    bool is_gone = error->code == ERROR_NOT_FOUND;
+    bool is_other = backup->state == COMPLETE && (error->code == ERROR_INVALID || error->code == ERROR_EXISTS);
+    if (backup->resumed && (is_gone || is_other))
+        backup_start_over(backup, error);
+    else
+        backup_fail(backup, error);
 }
 
-static void stream(struct backup *backup) {
+void backup_assemble(struct backup *backup) {
     struct assembly_options options = {
         .output = {.loop = backup->engine->shared.loop,
                    .workshop = backup->engine->shared.workshop,
@@ -328,18 +321,31 @@ static void stream(struct backup *backup) {
                    .objects = &backup->objects,
                    .names = &backup->record->names,
                    .plan = &backup->plan,
+                   .ledger = backup->ledger,
+                   .first_number = backup->checkpoint.run.numbers,
+                   .resumed = backup->resumed,
                    .hash_bodies = !engine_s3_is_tls(backup->engine, backup->job, backup->region)},
         .record = backup->record};
-    struct assembly_events assembled = {on_pressure, on_stored, on_completed, on_assembly_failed, backup};
+    struct assembly_events events = {on_pressure,  on_recorded,        on_stopped, on_stored,
+                                     on_completed, on_assembly_failed, backup};
+    backup->plan.buffer_memory = pool_stats(workshop_pool(backup->engine->shared.workshop)).limit;
+    backup->plan.outputs = backup->record->output_count;
+    backup->assembly = assembly_new(&options, &events);
+}
+
+static void stream(struct backup *backup) {
     struct scan_options scan = {.session = backup->table_session,
                                 .pool = workshop_pool(backup->engine->shared.workshop),
                                 .table = backup->job->table,
                                 .segments = backup->record->segments,
                                 .consistent = backup->job->consistent_read,
+                                .positions = backup->checkpoint.positions,
+                                .position_count = backup->checkpoint.position_count,
                                 .ramp = !backup->job->segments};
     struct scan_events scanned = {on_page, on_scan_ended, backup};
-    backup->record->scan_started = now(backup);
-    backup->assembly = assembly_new(&options, &assembled);
+    if (!backup->record->cut_count)
+        backup->record->scan_started = backup_now(backup);
+    backup_assemble(backup);
     backup->scan = scan_start(&scan, &scanned);
 }
 
@@ -350,7 +356,19 @@ static void on_undone(void *arg, const struct error *error) {
     backup->undo = NULL;
     if (error)
         backup->undo_failure = error_copy(error);
-    enter(backup, OVER);
+    backup_enter(backup, OVER);
+}
+
+static void add_known_uploads(struct backup *backup) {
+    const struct backup_record *record = backup->record;
+    for (size_t i = 0; i < record->output_count; i++)
+        for (size_t k = 0; k < record->outputs[i].object_count; k++)
+            if (record->outputs[i].objects[k].upload_id)
+                undo_add_upload(backup->undo, record->outputs[i].objects[k].key,
+                                record->outputs[i].objects[k].upload_id);
+    for (size_t i = 0; i < backup->loose_count; i++)
+        if (backup->loose[i].upload_id)
+            undo_add_upload(backup->undo, backup->loose[i].key, backup->loose[i].upload_id);
 }
 
 /* Undo has a patience of its own: the run's may be what ended it. */
@@ -363,12 +381,12 @@ static void on_landed(uv_timer_t *timer) {
 static void take_back(struct backup *backup) {
     if (backup->may_land) {
         backup->may_land = false;
-        int64_t landing = backup->engine->shared.landing ? backup->engine->shared.landing : LANDING_MS;
-        uv_timer_start(&backup->timer, on_landed, (uint64_t)landing, 0);
+        uv_timer_start(&backup->timer, on_landed, (uint64_t)engine_landing(backup->engine), 0);
         return;
     }
     backup->patience.last_success = clock_monotonic();
     backup->undo = undo_start(&backup->bucket, &backup->record->names, on_undone, backup);
+    add_known_uploads(backup);
 }
 
 static void on_handle_closed(uv_handle_t *handle) {
@@ -385,6 +403,8 @@ void backup_free(struct backup *backup) {
     if (backup->bucket_session)
         aws_session_free(backup->bucket_session);
     backup_record_unref(backup->record);
+    ledger_free(backup->ledger);
+    backup_resume_fini(backup);
     error_clear(&backup->failure);
     error_clear(&backup->undo_failure);
     free(backup->region);
@@ -394,49 +414,10 @@ void backup_free(struct backup *backup) {
     uv_close((uv_handle_t *)&backup->limit, on_handle_closed);
 }
 
-/* The plain object is what a person opens; without one, the data files. */
-static void list_keys(const struct backup *backup, struct run_result *result) {
-    const struct backup_record *record = backup->record;
-    const struct output_record *output = backup_record_output(record, FORMAT_JSON);
-    if (!output)
-        output = &record->outputs[0];
-    size_t most = output->object_count < RESULT_KEYS ? output->object_count : RESULT_KEYS;
-    result->keys = x_calloc(most + 1, sizeof *result->keys);
-    result->sizes = x_calloc(most + 1, sizeof *result->sizes);
-    for (size_t i = 0; i < most; i++) {
-        result->keys[i] = x_strdup(output->objects[i].key);
-        result->sizes[i] = output->objects[i].size;
-    }
-    result->key_count = most;
-    result->keys_left_out = output->object_count - most;
-}
-
-static void fill_result(const struct backup *backup, struct run_result *result) {
-    const struct backup_record *record = backup->record;
-    memcpy(result->run, backup->run, sizeof result->run);
-    memcpy(result->id, record->names.id, sizeof result->id);
-    result->table = x_strdup(backup->job->table);
-    result->table_arn = x_strdup(record->table_arn);
-    result->region = x_strdup(backup->region);
-    result->uri = x_strdup(record->names.uri);
-    result->started = backup->started + backup->clock_offset;
-    result->ended = now(backup);
-    result->items = record->items;
-    result->raw_bytes = record->scanned_bytes;
-    if (backup->failure.code) {
-        result->outcome = backup->cancelled ? RUN_CANCELLED : RUN_FAILED;
-        result->error = error_copy(&backup->failure);
-        result->undo_error = error_copy(&backup->undo_failure);
-        return;
-    }
-    result->stored_bytes = backup_record_stored(record);
-    list_keys(backup, result);
-}
-
 static void on_over(uv_timer_t *timer) {
     struct backup *backup = timer->data;
     struct run_result result = {.outcome = RUN_SUCCEEDED};
-    fill_result(backup, &result);
+    backup_fill_result(backup, &result);
     drop_all(backup);
     backup->done(backup->arg, &result);
     run_result_fini(&result);
@@ -447,10 +428,13 @@ static void on_begin(uv_timer_t *timer) {
     struct backup *backup = timer->data;
     if (backup->state == OVER)
         return;
-    enter(backup, backup->region ? DESCRIBE : REGION);
+    if (backup->resumed && (backup->checkpoint.run.complete || !backup->named))
+        backup_enter(backup, AUDIT);
+    else
+        backup_enter(backup, backup->region ? DESCRIBE : REGION);
 }
 
-static void backup_step(struct backup *backup) {
+static void step(struct backup *backup) {
     switch (backup->state) {
     case REGION:
         look_for_region(backup);
@@ -459,6 +443,16 @@ static void backup_step(struct backup *backup) {
         open_sessions(backup);
         backup->describe = describe_start(backup->table_session, backup->job->table, on_described, backup);
         return;
+    case BEGIN:
+        backup_write_begin(backup);
+        return;
+    case AUDIT:
+        open_sessions(backup);
+        backup_compare(backup);
+        return;
+    case TAKE_UP:
+        backup_take_up(backup);
+        return;
     case OPEN:
         publish(backup, PUBLISH_STARTED);
         return;
@@ -466,10 +460,15 @@ static void backup_step(struct backup *backup) {
         stream(backup);
         return;
     case COMPLETE:
+        if (!backup->assembly)
+            backup_assemble(backup);
         assembly_complete(backup->assembly);
         return;
     case SWEEP:
         backup->undo = undo_uploads_start(&backup->bucket, &backup->record->names, on_swept, backup);
+        return;
+    case CHECK:
+        backup_check_files(backup);
         return;
     case MANIFEST:
         publish(backup, PUBLISH_MANIFESTS);
@@ -477,6 +476,12 @@ static void backup_step(struct backup *backup) {
     case COMMIT:
         uv_timer_stop(&backup->limit); /* a backup that may already be there is not given up for its time */
         publish(backup, PUBLISH_BACKUP);
+        return;
+    case STOP:
+        backup_write_stop(backup);
+        return;
+    case GIVE_UP:
+        backup_write_give_up(backup);
         return;
     case UNDO:
         take_back(backup);
@@ -497,9 +502,12 @@ struct backup *backup_start(const struct backup_order *order, backup_done *done,
     backup->done = done;
     backup->arg = arg;
     backup->record = backup_record_new();
-    memcpy(backup->identity, order->identity, sizeof backup->identity);
-    hex_encode(backup->run, backup->identity, sizeof backup->identity);
-    backup->region = engine_region(job);
+    if (!order->resume) {
+        memcpy(backup->identity, order->identity, sizeof backup->identity);
+        hex_encode(backup->run, backup->identity, sizeof backup->identity);
+        backup->region = engine_region(job);
+    }
+    backup_resume_init(backup, order);
     backup->patience = (struct aws_patience){.retry_for = job->retry_for, .last_success = clock_monotonic()};
     backup->started = aws_client_now(engine->client);
     backup->handles = 2;
@@ -511,22 +519,4 @@ struct backup *backup_start(const struct backup_order *order, backup_done *done,
     if (job->timeout)
         uv_timer_start(&backup->limit, on_limit, (uint64_t)job->timeout, 0);
     return backup;
-}
-
-const char *backup_run(const struct backup *backup) {
-    return backup->run;
-}
-
-struct backup_progress backup_progress(const struct backup *backup) {
-    struct backup_progress progress = {.state = state_names[backup->state],
-                                       .segments_total = backup->record->segments,
-                                       .items = backup->record->items,
-                                       .estimated_items = backup->estimated_items,
-                                       .retries = backup->patience.retries,
-                                       .started = backup->started,
-                                       .stored_bytes = backup_record_stored(backup->record),
-                                       .objects = backup_record_objects(backup->record)};
-    if (backup->scan)
-        progress.scan = scan_progress(backup->scan);
-    return progress;
 }

@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "job/naming.h"
 
+#define LANDING_MS 3000
+
 static const char *environment(const char *name) {
     return getenv(name);
 }
@@ -73,6 +75,10 @@ void engine_unref(struct engine *engine) {
     free(engine->host);
     free(engine->machine_id);
     free(engine);
+}
+
+int64_t engine_landing(const struct engine *engine) {
+    return engine->shared.landing ? engine->shared.landing : LANDING_MS;
 }
 
 static bool same_text(const char *a, const char *b) {

@@ -32,6 +32,7 @@ struct json_object *run_result_json(const struct run_result *result) {
     json_put_integer(object, "duration_ms", result->ended - result->started);
     json_put_integer(object, "items", (int64_t)result->items);
     json_put_integer(object, "bytes", (int64_t)result->stored_bytes);
+    json_put_integer(object, "resumed", result->resumed);
     json_put_string(object, "uri", result->uri);
     json_put_string(object, "warning", result->warning);
     json_put_string(object, "error", result->error.message);
@@ -46,6 +47,7 @@ static struct json_object *progress_json(const struct backup *backup) {
     struct json_object *object = json_object_new_object();
     json_put_string(object, "state", progress.state);
     put_time(object, "started", progress.started);
+    json_put_integer(object, "resumed", progress.resumed);
     json_put_integer(object, "items", (int64_t)progress.items);
     json_put_integer(object, "estimated_items", (int64_t)progress.estimated_items);
     json_put_integer(object, "pages", (int64_t)progress.scan.pages);

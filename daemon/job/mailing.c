@@ -48,7 +48,7 @@ struct mailing {
 bool mailing_wanted(const struct job_config *job, enum run_outcome outcome) {
     if (!job->mail_from || !job->mail_to[0])
         return false;
-    if (outcome == RUN_CANCELLED)
+    if (outcome != RUN_SUCCEEDED && outcome != RUN_FAILED)
         return false; /* whoever cancelled it knows */
     return job->mail_on & (outcome == RUN_SUCCEEDED ? CONFIG_MAIL_SUCCESS : CONFIG_MAIL_FAILURE);
 }
@@ -150,6 +150,9 @@ static struct mail_facts facts_of(const struct mailing *mailing) {
                                .started = result->started / SECOND_MS,
                                .ended = result->ended / SECOND_MS,
                                .duration_ms = result->ended - result->started,
+                               .resumed = result->resumed,
+                               .read_first = result->read_first / SECOND_MS,
+                               .read_last = result->read_last / SECOND_MS,
                                .backup_uri = result->outcome == RUN_SUCCEEDED ? result->uri : NULL,
                                .links_left_out = result->keys_left_out,
                                .error = result->error.message,

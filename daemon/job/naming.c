@@ -30,6 +30,16 @@ void backup_names_init(struct backup_names *names, const char *bucket, const cha
     names->uri = x_printf("s3://%s/%s", bucket, names->root);
 }
 
+bool backup_names_restore(struct backup_names *names, const char *run, const char *bucket, const char *prefix,
+                          int64_t started) {
+    unsigned char identity[RUN_LENGTH / 2];
+    *names = (struct backup_names){0};
+    if (strlen(run) != RUN_LENGTH || !hex_decode(identity, sizeof identity, run))
+        return false;
+    backup_names_init(names, bucket, prefix, started, identity);
+    return true;
+}
+
 void backup_names_fini(struct backup_names *names) {
     free(names->bucket);
     free(names->prefix);
@@ -57,6 +67,23 @@ char *backup_plain_key(const struct backup_names *names, unsigned number, enum s
         snprintf(which, sizeof which, ".%u", number);
     return x_printf("%sbackup-%s-%.8s%s.%s%s", names->prefix, names->stamp, names->run, which,
                     format == FORMAT_CSV ? "csv" : "json", compression_suffix(compression));
+}
+
+bool backup_plain_key_is(const struct backup_names *names, const char *key) {
+    _cleanup_free_ char *stem = x_printf("%sbackup-%s-%.8s.", names->prefix, names->stamp, names->run);
+    size_t length = strlen(stem);
+    if (strncmp(key, stem, length) != 0)
+        return false;
+    const char *digits = key + length;
+    size_t count = strspn(digits, "0123456789");
+    unsigned number = count ? (unsigned)strtoul(digits, NULL, 10) : 1;
+    for (enum stream_format format = FORMAT_JSON; format <= FORMAT_CSV; format++)
+        for (enum stream_compression by = COMPRESSION_NONE; by <= COMPRESSION_ZSTD; by++) {
+            _cleanup_free_ char *one = backup_plain_key(names, number, format, by);
+            if (strcmp(one, key) == 0)
+                return true;
+        }
+    return false;
 }
 
 const char *backup_content_type(enum stream_format format, enum stream_compression compression) {

@@ -3,8 +3,9 @@
  * One output: chunks become parts, parts become objects.
  *
  *     append() -> pending chunks --send()--> part: SEALING -> SEALED -> SENDING -> acknowledged
- *                                                     |  files: PutObject
- *                                                     |  upload: CreateMultipartUpload once, then UploadPart
+ *                                                     |  files: a number that the state has granted, PutObject
+ *                                                     |  upload: its key into the state and CreateMultipartUpload, once;
+ *                                                     |  then UploadPart
  *     close() -> the last part; an object that never had another is one PUT
  *     complete() -> CompleteMultipartUpload, object by object
  */
@@ -26,12 +27,6 @@ struct pending {
     struct chunk chunk;
 };
 
-/* The upload behind an object of the record; files have none. */
-struct upload {
-    char *id; /* NULL: not created yet, or the object is one PUT */
-    bool single;
-};
-
 struct output {
     struct output_options options;
     struct output_events events;
@@ -42,9 +37,10 @@ struct output {
     struct part_list parts; /* closed, not acknowledged; in order */
     unsigned outstanding, sending;
     size_t parts_closed;
-    struct upload *uploads; /* as many as the record's objects */
+    unsigned number, granted; /* files: the next one's; those below are granted */
+    bool granting, naming;    /* the state is being written */
     struct s3_call *creating;
-    size_t created;    /* index of the object whose upload is being created */
+    size_t created;    /* index of the object that is being named, or whose upload is being created */
     size_t completing; /* index of the object */
     struct settle *complete_call;
     struct s3_part *complete_parts;
@@ -53,9 +49,15 @@ struct output {
 
 struct output *output_new(const struct output_options *options, const struct output_events *events) {
     struct output *output = x_calloc(1, sizeof *output);
+    const struct output_record *record = options->record;
     output->options = *options;
     output->events = *events;
-    output->multipart = options->record->format != FORMAT_DYNAMODB_JSON;
+    output->multipart = record->format != FORMAT_DYNAMODB_JSON;
+    output->opened = output->multipart && record->object_count && !record->objects[record->object_count - 1].closed;
+    output->number = options->first_number ? options->first_number : 1;
+    output->granted = (output->number / FILE_NUMBERS + 1) * FILE_NUMBERS;
+    for (size_t i = 0; i < record->object_count; i++)
+        output->parts_closed += record->objects[i].part_count;
     STAILQ_INIT(&output->pending);
     TAILQ_INIT(&output->parts);
     output->soon.data = output;
@@ -87,9 +89,6 @@ void output_free(struct output *output) {
     if (output->creating)
         s3_cancel(output->creating);
     settle_cancel(output->complete_call);
-    for (size_t i = 0; i < output->options.record->object_count; i++)
-        free(output->uploads[i].id);
-    free(output->uploads);
     free(output->complete_parts);
     uv_close((uv_handle_t *)&output->soon, on_closed);
 }
@@ -109,14 +108,15 @@ static struct object_record *object_at(struct output *output, size_t index) {
 
 static size_t add_object(struct output *output) {
     struct output_record *record = output->options.record;
-    unsigned number = (unsigned)record->object_count + 1;
-    struct object_record object = {0};
-    object.key = output->multipart
-                     ? backup_plain_key(output->options.names, number, record->format, record->compression)
-                     : backup_data_key(output->options.names, number, record->compression);
+    struct object_record object = {.number = (unsigned)record->object_count + 1};
+    if (output->multipart) {
+        object.key = backup_plain_key(output->options.names, object.number, record->format, record->compression);
+    } else {
+        object.number = output->number++;
+        object.closed = true;
+        object.key = backup_data_key(output->options.names, object.number, record->compression);
+    }
     output_record_add(record, &object);
-    output->uploads = x_realloc(output->uploads, record->object_count * sizeof *output->uploads);
-    output->uploads[record->object_count - 1] = (struct upload){0};
     return record->object_count - 1;
 }
 
@@ -146,7 +146,7 @@ static void acknowledged(struct output_part *part, const char *etag) {
     struct object_record *object = object_at(output, part->object);
     struct part_record *record = &object->parts[part->index];
     record->etag = x_strdup(etag ? etag : "");
-    if (!output->multipart || output->uploads[part->object].single) {
+    if (!output->multipart || object->single) {
         x_replace(&object->etag, record->etag);
         memcpy(object->md5, part->seal.md5, MD5_LENGTH);
     }
@@ -176,6 +176,47 @@ static void on_settled(void *arg, const char *etag, const struct error *error) {
         acknowledged(part, etag);
 }
 
+static bool write_name(struct output *output, size_t index, ledger_done *done) {
+    const struct object_record *object = object_at(output, index);
+    struct checkpoint_object name = {
+        .output = output->options.which, .number = object->number, .key = object->key, .upload_id = object->upload_id};
+    return ledger_name(output->options.ledger, &name, done, output);
+}
+
+static void on_named(void *arg) {
+    struct output *output = arg;
+    output->naming = false;
+    object_at(output, output->created)->named = true;
+    send_ready(output);
+}
+
+/* Nothing is made under a key that the state does not know: what this process leaves behind, another one finds. */
+static bool is_named(struct output *output, struct output_part *part) {
+    struct object_record *object = object_at(output, part->object);
+    if (object->named || output->naming || output->creating)
+        return object->named;
+    output->created = part->object;
+    output->naming = write_name(output, part->object, on_named);
+    object->named = !output->naming;
+    return object->named;
+}
+
+static void on_granted(void *arg) {
+    struct output *output = arg;
+    output->granting = false;
+    output->granted += FILE_NUMBERS;
+    send_ready(output);
+}
+
+/* A number is never used twice, by whichever process: the state knows how far they may have gone. */
+static bool is_granted(struct output *output, struct output_part *part) {
+    if (object_at(output, part->object)->number < output->granted || !ledger_holds(output->options.ledger))
+        return true;
+    if (!output->granting)
+        output->granting = ledger_reserve(output->options.ledger, output->granted + FILE_NUMBERS, on_granted, output);
+    return false;
+}
+
 static void on_upload_created(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct output *output = arg;
     output->creating = NULL;
@@ -183,15 +224,16 @@ static void on_upload_created(void *arg, const struct s3_answer *answer, const s
         fail(output, error);
         return;
     }
-    output->uploads[output->created].id = x_strdup(answer->upload_id);
+    object_at(output, output->created)->upload_id = x_strdup(answer->upload_id);
+    write_name(output, output->created, NULL); /* before any cut that holds a part of it */
     send_ready(output);
 }
 
 /* Uploads are created when their first part is ready; parts wait for it. One at a time. */
 static bool upload_is_open(struct output *output, struct output_part *part) {
-    if (output->uploads[part->object].id)
+    if (object_at(output, part->object)->upload_id)
         return true;
-    if (!output->creating) {
+    if (!output->creating && !output->naming && is_named(output, part)) {
         struct s3_put put = put_of(output, part);
         output->created = part->object;
         output->creating = s3_create_upload(output->options.bucket, &put, on_upload_created, output);
@@ -199,9 +241,18 @@ static bool upload_is_open(struct output *output, struct output_part *part) {
     return false;
 }
 
+/* All that must stand before the part is sent. */
+static bool may_be_sent(struct output *output, struct output_part *part) {
+    if (!output->multipart)
+        return is_granted(output, part);
+    return object_at(output, part->object)->single ? is_named(output, part) : upload_is_open(output, part);
+}
+
 static void send_upload_part(struct output *output, struct output_part *part, const struct s3_put *put) {
-    struct s3_part_upload upload = {
-        .key = put->key, .upload_id = output->uploads[part->object].id, .number = part->number, .body = put->body};
+    struct s3_part_upload upload = {.key = put->key,
+                                    .upload_id = object_at(output, part->object)->upload_id,
+                                    .number = part->number,
+                                    .body = put->body};
     part->call = s3_upload_part(output->options.bucket, &upload, on_sent, part);
 }
 
@@ -211,8 +262,9 @@ static void send_part(struct output *output, struct output_part *part) {
     output->sending++;
     if (!output->multipart)
         part->call = s3_put_object(output->options.bucket, &put, on_sent, part);
-    else if (output->uploads[part->object].single)
-        part->settle = settle_put(output->options.bucket, &put, on_settled, part);
+    else if (object_at(output, part->object)->single)
+        part->settle = output->options.resumed ? settle_put_again(output->options.bucket, &put, on_settled, part)
+                                               : settle_put(output->options.bucket, &put, on_settled, part);
     else
         send_upload_part(output, part, &put);
 }
@@ -224,7 +276,7 @@ static void send_ready(struct output *output) {
             return;
         if (part->state != PART_SEALED)
             continue;
-        if (!output->multipart || output->uploads[part->object].single || upload_is_open(output, part))
+        if (may_be_sent(output, part))
             send_part(output, part);
     }
 }
@@ -300,6 +352,7 @@ static void close_part(struct output *output, struct output_part *part) {
     object_record_add(object, &(struct part_record){.items = part->chunk.items});
     part->index = object->part_count - 1;
     part->number = (unsigned)object->part_count;
+    part->serial = output->parts_closed;
     part->compression = record->compression;
     part->want_md5 = !output->multipart;
     part->want_sha256 = output->options.hash_bodies;
@@ -326,7 +379,8 @@ static void close_object(struct output *output) {
     fill_part(output, part, UINT64_MAX);
     part->ending = has_items ? "\n]\n" : "[\n]\n";
     close_part(output, part);
-    output->uploads[part->object].single = single;
+    object_at(output, part->object)->single = single;
+    object_at(output, part->object)->closed = true;
     output->opened = false;
 }
 
@@ -369,18 +423,20 @@ size_t output_parts(const struct output *output) {
     return output->parts_closed;
 }
 
-/* ------------------------------------------------------------ completing */
-
-/* Sizes and checksums of a whole object from its parts'. */
-static void sum_object(struct object_record *object) {
-    object->size = object->items = object->crc32 = 0;
-    for (size_t i = 0; i < object->part_count; i++) {
-        const struct part_record *part = &object->parts[i];
-        object->crc32 = i ? crc32_join(object->crc32, part->crc32, part->length) : part->crc32;
-        object->size += part->length;
-        object->items += part->items;
-    }
+size_t output_acknowledged(const struct output *output) {
+    const struct output_part *first = TAILQ_FIRST(&output->parts);
+    return first ? first->serial : output->parts_closed;
 }
+
+bool output_opens(const struct output *output) {
+    return !output->opened;
+}
+
+bool output_may_close(const struct output *output) {
+    return !output->multipart || !output->pending_bytes || output->pending_bytes >= PLAN_PART_MIN;
+}
+
+/* ------------------------------------------------------------ completing */
 
 static void complete_next(struct output *output);
 
@@ -394,6 +450,7 @@ static void on_completed(void *arg, const char *etag, const struct error *error)
         return;
     }
     x_replace(&object->etag, etag);
+    x_replace(&object->upload_id, NULL);
     output->completing++;
     complete_next(output);
 }
@@ -403,7 +460,7 @@ static void complete_object(struct output *output, struct object_record *object)
     for (size_t i = 0; i < object->part_count; i++)
         output->complete_parts[i] = (struct s3_part){(unsigned)i + 1, object->parts[i].etag, object->parts[i].crc32};
     struct s3_complete complete = {.key = object->key,
-                                   .upload_id = output->uploads[output->completing].id,
+                                   .upload_id = object->upload_id,
                                    .parts = output->complete_parts,
                                    .part_count = object->part_count,
                                    .size = object->size,
@@ -416,8 +473,8 @@ static void complete_next(struct output *output) {
     struct output_record *record = output->options.record;
     for (; output->completing < record->object_count; output->completing++) {
         struct object_record *object = object_at(output, output->completing);
-        sum_object(object);
-        if (output->uploads[output->completing].id) {
+        object_record_sum(object);
+        if (object->upload_id) {
             complete_object(output, object);
             return;
         }

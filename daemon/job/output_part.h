@@ -25,6 +25,7 @@ struct output_part {
     enum part_state state;
     size_t object;   /* index in the record */
     size_t index;    /* of the part in its object */
+    size_t serial;   /* of the part in the output */
     unsigned number; /* UploadPart's: index + 1 */
     struct chunk chunk;
     size_t reserved;    /* of the pool, for the chunk's blocks and the ending's */

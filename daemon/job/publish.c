@@ -136,7 +136,9 @@ static void put_next(struct publish *publish) {
                                   .has_crc32 = true,
                                   .crc32 = file->crc32},
                          .options = &publish->objects};
-    if (publish->what == PUBLISH_BACKUP)
+    if (publish->what == PUBLISH_BACKUP && publish->options.resumed)
+        publish->settle = settle_put_again(publish->options.bucket, &put, on_settled, publish);
+    else if (publish->what == PUBLISH_BACKUP)
         publish->settle = settle_put(publish->options.bucket, &put, on_settled, publish);
     else
         publish->call = s3_put_object(publish->options.bucket, &put, on_put, publish);

@@ -37,6 +37,17 @@ static void object_record_fini(struct object_record *object) {
     free(object->parts);
     free(object->key);
     free(object->etag);
+    free(object->upload_id);
+}
+
+void object_record_sum(struct object_record *object) {
+    object->size = object->items = object->crc32 = 0;
+    for (size_t i = 0; i < object->part_count; i++) {
+        const struct part_record *part = &object->parts[i];
+        object->crc32 = i ? crc32_join(object->crc32, part->crc32, part->length) : part->crc32;
+        object->size += part->length;
+        object->items += part->items;
+    }
 }
 
 struct backup_record *backup_record_new(void) {
@@ -67,6 +78,7 @@ void backup_record_unref(struct backup_record *record) {
     free(record->host);
     free(record->machine_id);
     free(record->kms_key_id);
+    free(record->csv_header);
     json_object_put(record->definition);
     backup_names_fini(&record->names);
     free(record);

@@ -7,8 +7,11 @@
 #include "base/memory.h"
 #include "job/backup.h"
 
-static const char *const outcomes[] = {
-    [RUN_SUCCEEDED] = "success", [RUN_FAILED] = "failure", [RUN_CANCELLED] = "cancelled"};
+static const char *const outcomes[] = {[RUN_SUCCEEDED] = "success",
+                                       [RUN_FAILED] = "failure",
+                                       [RUN_CANCELLED] = "cancelled",
+                                       [RUN_STOPPED] = "stopped",
+                                       [RUN_STARTS_OVER] = "starts-over"};
 
 const char *run_outcome_name(enum run_outcome outcome) {
     return outcomes[outcome];
@@ -94,6 +97,9 @@ void run_result_write(const struct run_result *result, int64_t since, struct buf
     json_put_integer(object, "items", (int64_t)result->items);
     json_put_integer(object, "stored_bytes", (int64_t)result->stored_bytes);
     json_put_integer(object, "raw_bytes", (int64_t)result->raw_bytes);
+    json_put_integer(object, "resumed", result->resumed);
+    json_put_integer(object, "read_first", result->read_first);
+    json_put_integer(object, "read_last", result->read_last);
     json_put_string(object, "warning", result->warning);
     json_object_object_add(object, "error", error_json(&result->error));
     json_object_object_add(object, "undo_error", error_json(&result->undo_error));
@@ -143,6 +149,9 @@ bool run_result_read(struct run_result *result, int64_t *since, const char *text
                                   .items = (uint64_t)json_integer(object, "items", 0),
                                   .stored_bytes = (uint64_t)json_integer(object, "stored_bytes", 0),
                                   .raw_bytes = (uint64_t)json_integer(object, "raw_bytes", 0),
+                                  .resumed = (unsigned)json_integer(object, "resumed", 0),
+                                  .read_first = json_integer(object, "read_first", 0),
+                                  .read_last = json_integer(object, "read_last", 0),
                                   .warning = x_strdup(json_string(object, "warning")),
                                   .keys_left_out = (size_t)json_integer(object, "keys_left_out", 0)};
     strncpy(result->run, run, RUN_LENGTH);

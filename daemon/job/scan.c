@@ -328,6 +328,26 @@ static void on_kick(uv_timer_t *timer) {
     pump(timer->data);
 }
 
+/* A segment that has ended is never asked again. */
+static void take_positions(struct scan *scan, const struct scan_options *options) {
+    bool *over = x_calloc(options->segments, sizeof *over);
+    for (size_t i = 0; i < options->position_count; i++) {
+        const struct checkpoint_position *position = &options->positions[i];
+        if (position->segment >= options->segments)
+            continue;
+        scan->segments[position->segment].start_key = x_strdup(position->key);
+        over[position->segment] = !position->key;
+    }
+    for (unsigned i = 0; i < options->segments; i++) {
+        if (over[i])
+            scan->progress.segments_done++;
+        else
+            push_ready(scan, i);
+    }
+    free(over);
+    scan->options.positions = NULL;
+}
+
 struct scan *scan_start(const struct scan_options *options, const struct scan_events *events) {
     struct scan *scan = x_calloc(1, sizeof *scan);
     scan->options = *options;
@@ -335,8 +355,7 @@ struct scan *scan_start(const struct scan_options *options, const struct scan_ev
     scan->table = x_strdup(options->table);
     scan->segments = x_calloc(options->segments, sizeof *scan->segments);
     scan->ready = x_calloc(options->segments, sizeof *scan->ready);
-    for (unsigned i = 0; i < options->segments; i++)
-        push_ready(scan, i);
+    take_positions(scan, options);
     LIST_INIT(&scan->requests);
     scan->limit = options->ramp ? 1 : most_at_once(scan);
     scan->guess = FIRST_GUESS;

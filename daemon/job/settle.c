@@ -4,6 +4,9 @@
  *        |  412 exists, 404 no such upload; or a success that names no ETag (Ceph's Complete)
  *        v
  *     ASK (HEAD) --x-amz-meta-run is ours--> done;  another's, or nothing there--> the error of CREATE
+ *        |  ours, and maybe of the process before this one
+ *        v
+ *     REPLACE (PUT) --> done
  */
 #include "job/settle.h"
 
@@ -15,7 +18,9 @@
 struct settle {
     const struct s3_bucket *bucket;
     char *key, *run;
-    uint64_t size; /* of the object as we made it */
+    uint64_t size;     /* of the object as we made it */
+    struct s3_put put; /* to replace with */
+    bool again;
     struct s3_call *call;
     struct error failure; /* CREATE's, while we ask */
     settle_done *done;
@@ -30,10 +35,24 @@ static void settle_end(struct settle *settle, const char *etag, const struct err
     free(settle);
 }
 
+static void on_created(void *arg, const struct s3_answer *answer, const struct error *error);
+
+static void replace(struct settle *settle) {
+    settle->again = false;
+    settle->put.create_only = false;
+    error_clear(&settle->failure);
+    settle->call = s3_put_object(settle->bucket, &settle->put, on_created, settle);
+}
+
 static void on_asked(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct settle *settle = arg;
-    bool is_ours = !error && answer->found && answer->run && strcmp(answer->run, settle->run) == 0 &&
-                   answer->length == settle->size;
+    bool is_runs = !error && answer->found && answer->run && strcmp(answer->run, settle->run) == 0;
+    bool is_ours = is_runs && answer->length == settle->size;
+    settle->call = NULL;
+    if (settle->failure.code && settle->again && is_runs) {
+        replace(settle);
+        return;
+    }
     if (!settle->failure.code && (error || is_ours)) { /* it was made; only its ETag was asked for */
         settle_end(settle, is_ours ? answer->etag : NULL, NULL);
         return;
@@ -89,6 +108,14 @@ struct settle *settle_put(const struct s3_bucket *bucket, const struct s3_put *p
     for (size_t i = 0; i < put->body.slice_count; i++)
         settle->size += put->body.slices[i].length;
     settle->call = s3_put_object(bucket, &create, on_created, settle);
+    return settle;
+}
+
+struct settle *settle_put_again(const struct s3_bucket *bucket, const struct s3_put *put, settle_done *done,
+                                void *arg) {
+    struct settle *settle = settle_put(bucket, put, done, arg);
+    settle->put = *put;
+    settle->again = true;
     return settle;
 }
 

@@ -3,6 +3,7 @@
  * Takes a run back.
  *
  *     BACKUP   delete backup.json: from here on nothing lists it
+ *     KNOWN    abort the uploads whose ids we know
  *     UPLOADS  list the uploads of the plain objects' keys, abort each
  *     PLAIN    list the plain objects, HEAD each: what carries our run is ours
  *     FILES    list all under the backup's folder but _started, delete; listed again until nothing is left: a PUT whose
@@ -20,7 +21,7 @@
 
 #define ROUNDS 3 /* of listing the folder */
 
-enum undo_state { BACKUP, UPLOADS, PLAIN, FILES, STARTED, DONE };
+enum undo_state { BACKUP, KNOWN, UPLOADS, PLAIN, FILES, STARTED, DONE };
 
 /* What a page of a list gave and is still to be dealt with. */
 struct todo {
@@ -79,8 +80,9 @@ static void next_state(struct undo *undo) {
 }
 
 static bool is_ours(const struct undo *undo, const char *key) {
-    const char *begin = undo->state == FILES ? undo->names->root : undo->stem;
-    return strncmp(key, begin, strlen(begin)) == 0 && strcmp(key, undo->started) != 0;
+    if (undo->state != FILES)
+        return backup_plain_key_is(undo->names, key);
+    return strncmp(key, undo->names->root, strlen(undo->names->root)) == 0 && strcmp(key, undo->started) != 0;
 }
 
 static void take_page(struct undo *undo, const struct s3_answer *answer) {
@@ -168,7 +170,7 @@ static bool deal(struct undo *undo) {
     struct todo *todo = &undo->todo;
     if (todo->at >= todo->count)
         return false;
-    if (undo->state == UPLOADS)
+    if (undo->state == UPLOADS || undo->state == KNOWN)
         undo->call = s3_abort_upload(undo->bucket, todo->keys[todo->at], todo->ids[todo->at], on_removed, undo);
     else if (undo->state == PLAIN)
         undo->call = s3_head_object(undo->bucket, todo->keys[todo->at], on_plain_asked, undo);
@@ -190,7 +192,8 @@ static bool look_again(struct undo *undo) {
 static void undo_step(struct undo *undo) {
     if (undo->state == BACKUP) {
         _cleanup_free_ char *key = backup_key(undo->names, "backup.json");
-        undo->state = UPLOADS;
+        undo->state = KNOWN;
+        undo->listed = true;
         undo->call = s3_delete_object(undo->bucket, key, on_backup_deleted, undo);
         return;
     }
@@ -230,6 +233,14 @@ struct undo *undo_start(const struct s3_bucket *bucket, const struct backup_name
     struct undo *undo = undo_new(bucket, names, done, arg);
     undo_step(undo);
     return undo;
+}
+
+void undo_add_upload(struct undo *undo, const char *key, const char *id) {
+    struct todo *todo = &undo->todo;
+    todo->keys = x_realloc(todo->keys, (todo->count + 1) * sizeof *todo->keys);
+    todo->ids = x_realloc(todo->ids, (todo->count + 1) * sizeof *todo->ids);
+    todo->keys[todo->count] = x_strdup(key);
+    todo->ids[todo->count++] = x_strdup(id);
 }
 
 struct undo *undo_uploads_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done,

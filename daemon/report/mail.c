@@ -49,6 +49,9 @@ enum name {
     NAME_ZONE_STARTED,
     NAME_ENDED,
     NAME_ZONE_ENDED,
+    NAME_RESUMED,
+    NAME_READ_FIRST,
+    NAME_READ_LAST,
     NAME_BACKUP_URI,
     NAME_RESTORE_COMMAND,
     NAME_LINKS_LEFT_OUT,
@@ -81,6 +84,9 @@ static const char *const names[NAMES + 1] = {
     [NAME_ZONE_STARTED] = "zone_started",
     [NAME_ENDED] = "ended",
     [NAME_ZONE_ENDED] = "zone_ended",
+    [NAME_RESUMED] = "resumed",
+    [NAME_READ_FIRST] = "read_first",
+    [NAME_READ_LAST] = "read_last",
     [NAME_BACKUP_URI] = "backup_uri",
     [NAME_RESTORE_COMMAND] = "restore_command",
     [NAME_LINKS_LEFT_OUT] = "links_left_out",
@@ -173,6 +179,11 @@ static void values_init(struct mail_values *values, const struct mail_facts *fac
     texts[NAME_ZONE_STARTED] = words_text(facts->zone_time_started);
     texts[NAME_ENDED] = time_text(facts->ended);
     texts[NAME_ZONE_ENDED] = words_text(facts->zone_time_ended);
+    texts[NAME_RESUMED] = facts->resumed == 1  ? x_strdup("once")
+                          : facts->resumed > 1 ? x_printf("%u times", facts->resumed)
+                                               : NULL;
+    texts[NAME_READ_FIRST] = facts->resumed ? time_text(facts->read_first) : NULL;
+    texts[NAME_READ_LAST] = facts->resumed && facts->read_last ? time_text(facts->read_last) : NULL;
     texts[NAME_BACKUP_URI] = words_text(facts->backup_uri);
     texts[NAME_RESTORE_COMMAND] = words_text(facts->restore_command);
     texts[NAME_LINKS_LEFT_OUT] = facts->links_left_out ? count_text(facts->links_left_out) : NULL;

@@ -42,7 +42,7 @@ struct job_config {
     struct schedule **schedules; /* schedule_count of them; none: only on demand */
     size_t schedule_count;
     struct zone *zone;
-    int64_t randomized_delay, timeout /* 0: none */, retry_for;
+    int64_t randomized_delay, timeout /* 0: none */, retry_for, resume_within;
     int warn_items_drop; /* percent */
     bool enabled, persistent;
     enum config_overlap overlap;

@@ -10,8 +10,15 @@
 #include "job/engine.h"
 #include "job/record.h"
 #include "job/scan.h"
+#include "state/checkpoint.h"
+#include "state/state.h"
 
-enum run_outcome { RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED };
+/*
+ * RUN_STOPPED: interrupted in peace; it stands in the state, and is to be resumed. No failure, no mail.
+ * RUN_STARTS_OVER: an interrupted run that could not be resumed and has been taken back; a new one is to begin at once. No
+ *     failure, no mail; `error` says why.
+ */
+enum run_outcome { RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED, RUN_STOPPED, RUN_STARTS_OVER };
 
 /* What stays of a run when it is over: for status, history and mail. Owned by who holds it: run_result_fini(). */
 struct run_result {
@@ -20,10 +27,12 @@ struct run_result {
     char *table, *table_arn, *region, *uri; /* region: the bucket's host is asked by it */
     int64_t started, ended;                 /* ms since 1970 */
     uint64_t items, stored_bytes, raw_bytes;
-    struct error error;      /* of a failure */
-    char *warning;           /* of a success that a person should look at; NULL: none */
-    struct error undo_error; /* what could not be taken back */
-    char **keys;             /* of the objects that a mail links to: the plain ones, else the data files */
+    unsigned resumed;              /* how often it was interrupted, and went on */
+    int64_t read_first, read_last; /* when the table was truly read, ms since 1970; 0: not known */
+    struct error error;            /* of a failure */
+    char *warning;                 /* of a success that a person should look at; NULL: none */
+    struct error undo_error;       /* what could not be taken back */
+    char **keys;                   /* of the objects that a mail links to: the plain ones, else the data files */
     uint64_t *sizes;
     size_t key_count; /* at most RESULT_KEYS */
     size_t keys_left_out;
@@ -48,7 +57,8 @@ struct backup_progress {
     unsigned segments_total;
     uint64_t items, stored_bytes, estimated_items, retries;
     int64_t started; /* ms since 1970 */
-    size_t objects;
+    unsigned resumed;
+    size_t objects, cuts;
 };
 
 /* What is taken out of `result` must be emptied there. The backup is gone when it returns. */
@@ -61,8 +71,17 @@ struct backup_order {
     struct engine *engine;
     struct config *config;
     const struct job_config *job;
-    const unsigned char *identity; /* 16 random bytes: the run's id, copied */
+    const unsigned char *identity; /* 16 random bytes: the run's id, copied; of a resumed run not looked at */
+    struct state *state;           /* where the run is kept, so that another process can go on with it; NULL: nowhere */
+    struct checkpoint *resume;     /* the run to go on with; what it holds is taken. NULL: a new one */
 };
+
+/*
+ * The run's rows in the state are begun by backup_start() and moved on by it. They stay when it is over: who keeps the history removes
+ * them with checkpoint_end(), in the same transaction, unless the outcome is RUN_STOPPED.
+ *
+ * A resumed run needs the settings that it was begun with (config_restore_job()), and resume_judge()'s word that it may go on.
+ */
 
 /* `done` fires once, never from inside this call. */
 struct backup *backup_start(const struct backup_order *order, backup_done *done, void *arg);
@@ -74,7 +93,23 @@ struct backup_progress backup_progress(const struct backup *backup);
  * run then ends as it ends. `why`: "cancelled by root", "the daemon stops". */
 void backup_cancel(struct backup *backup, const char *why);
 
-/* Drops everything at once: no request, no undo, no `done`. For a stop that has run out of time. */
+/* For a stop of the process: ends the run at the next cut, or at the last one, and keeps all that is recorded: `done` follows with
+ * RUN_STOPPED, or as it would have, where the run is nearly over. As backup_cancel() where the run is not kept in a state. */
+void backup_stop(struct backup *backup, const char *why);
+
+/* Drops everything at once: no request, no undo, no `done`; what is recorded stays. For a stop that has run out of time. */
 void backup_free(struct backup *backup);
+
+/*
+ * An interrupted run that is not resumed: aborts its uploads and deletes its objects, `_started` last, under its own settings. A run
+ * whose backup.json stands had been over, and nothing of it is touched. `order->resume` is taken; its state is not written: the rows
+ * are the caller's to remove.
+ *
+ * `done` comes once, never from inside this call; `stands`: its backup is whole. `error`: what could not be removed.
+ */
+typedef void abandon_done(void *arg, bool stands, const struct error *error);
+struct abandon;
+struct abandon *backup_abandon_start(const struct backup_order *order, abandon_done *done, void *arg);
+void backup_abandon_cancel(struct abandon *abandon); /* NULL is fine */
 
 #endif

@@ -40,6 +40,9 @@ struct engine *engine_new(const struct engine_shared *shared, const struct confi
 struct engine *engine_ref(struct engine *engine);
 void engine_unref(struct engine *engine);
 
+/* How long, in ms, a run waits for what was dropped on its way to S3: by then it has been carried out, or never will be. */
+int64_t engine_landing(const struct engine *engine);
+
 /* Would an engine for `b` be the same as one for `a`? */
 bool engine_same(const struct config *a, const struct config *b);
 

@@ -25,6 +25,9 @@ struct backup_names {
 /* `random` are 16 bytes; `now` in ms since 1970. */
 void backup_names_init(struct backup_names *names, const char *bucket, const char *prefix, int64_t now,
                        const unsigned char random[16]);
+/* The same of a run whose id is known: 32 hex digits; false where it is none. */
+bool backup_names_restore(struct backup_names *names, const char *run, const char *bucket, const char *prefix,
+                          int64_t started);
 void backup_names_fini(struct backup_names *names);
 
 /* Keys; the caller frees. */
@@ -35,6 +38,9 @@ char *backup_data_key(const struct backup_names *names, unsigned number, enum st
 /* prefix + backup-STAMP-XXXXXXXX[.N].json[.gz]; N from 2 on where one object was not enough. */
 char *backup_plain_key(const struct backup_names *names, unsigned number, enum stream_format format,
                        enum stream_compression compression);
+
+/* Is it a key that backup_plain_key() gives for these names, whatever the number, format and compression? */
+bool backup_plain_key_is(const struct backup_names *names, const char *key);
 
 /* "application/json", "application/x-ndjson", "text/csv", "application/gzip", "application/zstd". */
 const char *backup_content_type(enum stream_format format, enum stream_compression compression);

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "aws/s3.h"
+#include "job/ledger.h"
 #include "job/plan.h"
 #include "job/record.h"
 #include "job/workshop.h"
@@ -26,7 +27,11 @@ struct output_options {
     const struct s3_object_options *objects;
     const struct backup_names *names;
     const struct plan *plan;
-    struct output_record *record; /* format and compression are set; objects are added */
+    struct output_record *record; /* format and compression are set; objects are added to those of a resumed run */
+    unsigned which;               /* of the run's outputs */
+    struct ledger *ledger;        /* names are written there before they are used; NULL: nowhere */
+    unsigned first_number;        /* of the next file; 0: 1 */
+    bool resumed;                 /* under a name of this run something of the process before may stand */
     bool hash_bodies;             /* SHA-256: the transport is not TLS */
 };
 
@@ -38,7 +43,11 @@ struct output_events {
     void *arg;
 };
 
+#define FILE_NUMBERS 100 /* that the state grants at a time; a resumed run begins with the next such number */
+
 struct output;
+
+/* Goes on with the record's last upload where that is not closed. */
 struct output *output_new(const struct output_options *options, const struct output_events *events);
 
 /* Requests under way are dropped. What S3 holds stays: job/undo.h. NULL is fine. */
@@ -67,8 +76,15 @@ unsigned output_outstanding(const struct output *output);
 /* A request is under way that makes or changes something in S3. */
 bool output_writes(const struct output *output);
 
-/* Parts closed so far, over all objects. */
+/* Parts closed so far, over all objects; how many of the first of them S3 has acknowledged. */
 size_t output_parts(const struct output *output);
+size_t output_acknowledged(const struct output *output);
+
+/* The next chunk with items is the first of its object. */
+bool output_opens(const struct output *output);
+
+/* All that is held could be closed as a part now: S3 takes no small one before others. */
+bool output_may_close(const struct output *output);
 
 /* Once closed with nothing outstanding: completes the uploads. completed() follows, never from inside this call. */
 void output_complete(struct output *output);

@@ -20,6 +20,7 @@ struct publish_options {
     const struct s3_bucket *bucket;
     const struct s3_object_options *objects;
     struct backup_record *record;
+    bool resumed; /* what stands there of this run is replaced */
 };
 
 typedef void publish_done(void *arg, const struct error *error);

@@ -28,7 +28,12 @@ struct part_record {
 
 /* One object. A data file is one part; `etag` of a multipart one is Complete's. */
 struct object_record {
+    unsigned number; /* of its name, from 1; files skip some where a run was resumed */
     char *key, *etag;
+    char *upload_id; /* of a multipart one, until it stands; NULL: not created yet, or one PUT */
+    bool named;      /* an upload's or plain object's key stands in the state */
+    bool single;     /* one PUT */
+    bool closed;     /* takes no further part */
     uint64_t size, items;
     uint32_t crc32;
     unsigned char md5[MD5_LENGTH]; /* of data files */
@@ -68,6 +73,7 @@ struct backup_record {
     size_t output_count;
     struct cut_record *cuts;
     size_t cut_count;
+    char *csv_header; /* csv: the columns, once they are known */
 };
 
 /* Empty; one reference is the caller's. */
@@ -79,6 +85,9 @@ void backup_record_unref(struct backup_record *record);
 struct object_record *output_record_add(struct output_record *output, const struct object_record *object);
 struct part_record *object_record_add(struct object_record *object, const struct part_record *part);
 void backup_record_cut(struct backup_record *record, const struct cut_record *cut);
+
+/* Size, item count and CRC of an object from its parts'. */
+void object_record_sum(struct object_record *object);
 
 uint64_t backup_record_stored(const struct backup_record *record); /* bytes of all objects */
 size_t backup_record_objects(const struct backup_record *record);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "aws/dynamodb.h"
+#include "state/checkpoint.h"
 #include "stream/pool.h"
 #include "stream/slicer.h"
 
@@ -20,6 +21,8 @@ struct scan_options {
     const char *table;
     unsigned segments; /* 1 to 1,000,000 */
     bool consistent;
+    const struct checkpoint_position *positions; /* where segments go on; those that are not named begin. Copied */
+    size_t position_count;
     bool ramp; /* start with one segment in flight and add as pages come without a throttle; else with all */
 };
 

@@ -16,6 +16,10 @@ struct settle;
 /* PutObject with If-None-Match: *. put->run must be set; all that `put` points to lives until the end. */
 struct settle *settle_put(const struct s3_bucket *bucket, const struct s3_put *put, settle_done *done, void *arg);
 
+/* The same in a process that has taken a run up: what stands there of that run may be what the process before it had sent, and
+ * is replaced. */
+struct settle *settle_put_again(const struct s3_bucket *bucket, const struct s3_put *put, settle_done *done, void *arg);
+
 /* CompleteMultipartUpload; the upload was created with x-amz-meta-run of `run`. Where no such upload exists any more, the
  * object of that run is the success. */
 struct settle *settle_complete(const struct s3_bucket *bucket, const struct s3_complete *complete, const char *run,

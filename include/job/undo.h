@@ -14,8 +14,12 @@ typedef void undo_done(void *arg, const struct error *error);
 
 struct undo;
 
-/* `bucket` and `names` outlive it. */
+/* `bucket` and `names` outlive it. Uploads are aborted under the very keys that the names give, none else. */
 struct undo *undo_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done, void *arg);
+
+/* Uploads whose ids are known are aborted first, whether or not the store would list them: to be called before the loop turns. */
+void undo_add_upload(struct undo *undo, const char *key, const char *id);
+
 /* Only the uploads: one that was created without our hearing of it stays behind a run that succeeded. `names` as above. */
 struct undo *undo_uploads_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done,
                                 void *arg);

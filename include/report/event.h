@@ -27,11 +27,15 @@ enum event_kind {
     EVENT_RUN_SUCCEEDED,
     EVENT_RUN_FAILED,
     EVENT_RUN_CANCELLED,
-    EVENT_RUN_SKIPPED,  /* Overlap=skip */
-    EVENT_RUN_MISSED,   /* its time passed while the daemon was down: it runs now */
-    EVENT_RUN_WARNING,  /* fewer items than expected, Duration= cut to an hour, a link that ends early, ... */
-    EVENT_RUN_PROGRESS, /* debug: a transition of the story, a throttle, a retry */
-    EVENT_UNDO_FAILED,  /* what could not be deleted of a failed run */
+    EVENT_RUN_MISSED,      /* its time passed while the daemon was down: it runs now */
+    EVENT_RUN_SKIPPED,     /* Overlap=skip */
+    EVENT_RUN_STOPPED,     /* the daemon stops; the run goes on when it is there again */
+    EVENT_RUN_RESUMED,     /* from which cut, what is kept */
+    EVENT_RUN_STARTS_OVER, /* it could not be resumed: why */
+    EVENT_RUN_ABANDONED,   /* an interrupted run was taken back, and no other follows: why */
+    EVENT_RUN_WARNING,     /* fewer items than expected, Duration= cut to an hour, a link that ends early, ... */
+    EVENT_RUN_PROGRESS,    /* debug: a transition of the story, a throttle, a retry */
+    EVENT_UNDO_FAILED,     /* what could not be deleted of a failed run */
     EVENT_MAIL_SENT,
     EVENT_MAIL_FAILED, /* tried again */
     EVENT_MAIL_GIVEN_UP,

@@ -33,6 +33,8 @@ struct mail_facts {
     uint64_t items, stored_bytes;
     int64_t started, ended; /* seconds since 1970 */
     int64_t duration_ms;
+    unsigned resumed;              /* how often the backup was interrupted, and went on */
+    int64_t read_first, read_last; /* when the table was truly read, seconds since 1970; shown where it was resumed */
     const char *zone_time_started, *zone_time_ended; /* in the job's TimeZone, as zone_format() prints it */
     const char *backup_uri;                          /* s3://BUCKET/PREFIX/AWSDynamoDB/ID/ */
     const char *restore_command;                     /* dynamodb-backupctl restore s3://... --table NAME */

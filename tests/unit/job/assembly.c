@@ -14,12 +14,22 @@ struct line {
     struct backup_record *record;
     struct plan plan;
     struct assembly *assembly;
-    unsigned items;
-    bool stored, completed, failed, pressed;
+    unsigned items, recorded;
+    bool stopped, stored, completed, failed, pressed;
 };
 
 static void on_pressure(void *arg, bool held) {
     ((struct line *)arg)->pressed = held;
+}
+
+static void on_recorded(void *arg) {
+    ((struct line *)arg)->recorded++;
+}
+
+static void on_stopped(void *arg) {
+    struct line *line = arg;
+    assert_false(line->stopped || line->stored);
+    line->stopped = true;
 }
 
 static void on_stored(void *arg) {
@@ -88,7 +98,7 @@ static void open_line(struct line *line, bool files, bool plain) {
                                                   .plan = &line->plan,
                                                   .hash_bodies = true},
                                        .record = record};
-    struct assembly_events events = {on_pressure, on_stored, on_completed, on_failed, line};
+    struct assembly_events events = {on_pressure, on_recorded, on_stopped, on_stored, on_completed, on_failed, line};
     line->assembly = assembly_new(&options, &events);
 }
 

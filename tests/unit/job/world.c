@@ -2,8 +2,10 @@
 /* See world.h. */
 #include "world.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <syslog.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -11,6 +13,7 @@
 #include "base/encoding.h"
 #include "base/json.h"
 #include "config/config.h"
+#include "config/save.h"
 
 static const char *no_environment(const char *name) {
     (void)name;
@@ -53,6 +56,19 @@ int world_set_up(void **state) {
     return 0;
 }
 
+static void remove_folder(const char *folder) {
+    DIR *directory = *folder ? opendir(folder) : NULL;
+    struct dirent *entry;
+    if (!directory)
+        return;
+    while ((entry = readdir(directory))) {
+        _cleanup_free_ char *path = x_printf("%s/%s", folder, entry->d_name);
+        unlink(path);
+    }
+    closedir(directory);
+    rmdir(folder);
+}
+
 int world_tear_down(void **state) {
     struct world *world = *state;
     if (world->backup)
@@ -60,6 +76,7 @@ int world_tear_down(void **state) {
     engine_unref(world->engine);
     config_unref(world->config);
     cloud_free(world->cloud);
+    state_free(world->state);
     uv_run(&world->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&world->loop), 0);
     assert_int_equal(pool_stats(workshop_pool(world->workshop)).used, 0);
@@ -67,6 +84,7 @@ int world_tear_down(void **state) {
     reporter_unlisten(world->reporter, &world->listener);
     reporter_free(world->reporter);
     mail_templates_free(world->templates);
+    remove_folder(world->folder);
     buffer_fini(&world->said);
     run_result_fini(&world->result);
     free(world);
@@ -171,11 +189,71 @@ static void on_over(void *arg, struct run_result *result) {
 
 void world_start(struct world *world) {
     static const unsigned char identity[16] = {0x1a, 0x2b, 0x3c, 0x4d};
-    struct backup_order order = {world->engine, world->config, world->config->jobs[0], identity};
+    struct backup_order order = {.engine = world->engine,
+                                 .config = world->config,
+                                 .job = world->config->jobs[0],
+                                 .identity = identity,
+                                 .state = world->state};
     world->over = false;
     world->times = 0;
     world->backup = backup_start(&order, on_over, world);
     assert_int_equal(world->times, 0);
+}
+
+/* ------------------------------------------------------------ a run that is interrupted */
+
+void world_keep(struct world *world) {
+    struct error error = {0}, set_aside = {0};
+    bool in_memory = access("/dev/shm", W_OK) == 0; /* what reaches the disk, and how fast, is no matter here */
+    snprintf(world->folder, sizeof world->folder, "%s/job-state-XXXXXX", in_memory ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(world->folder));
+    world->state = state_open(&world->loop, world->folder, &set_aside, &error);
+    assert_non_null(world->state);
+}
+
+void world_kill(struct world *world) {
+    backup_free(take_pointer(world->backup));
+    cloud_no_rules(world->cloud);
+    cloud_forget_held(world->cloud);
+    run_for(&world->loop, 5);
+    assert_int_equal(world->times, 0);
+}
+
+static bool load(struct sqlite3 *db, void *arg, struct error *error) {
+    struct checkpoint_list list;
+    bool good = checkpoint_list(db, &list, error);
+    assert_true(good && list.count <= 1);
+    if (list.count)
+        good = checkpoint_load(db, list.items[0].run, arg, error);
+    checkpoint_list_fini(&list);
+    return good;
+}
+
+bool world_checkpoint(struct world *world, struct checkpoint *checkpoint) {
+    struct error error = {0};
+    *checkpoint = (struct checkpoint){0};
+    if (!state_do_now(world->state, load, checkpoint, &error))
+        fail_msg("%s", error.message);
+    return checkpoint->run.run;
+}
+
+void world_resume(struct world *world) {
+    struct checkpoint checkpoint;
+    struct error error = {0};
+    assert_true(world_checkpoint(world, &checkpoint));
+    struct config *config = config_restore_job(checkpoint.run.settings, checkpoint.run.job, world->config, &error);
+    if (!config)
+        fail_msg("%s", error.message);
+    struct backup_order order = {.engine = world->engine,
+                                 .config = config,
+                                 .job = config->jobs[0],
+                                 .state = world->state,
+                                 .resume = &checkpoint};
+    world->over = false;
+    world->times = 0;
+    world->backup = backup_start(&order, on_over, world);
+    assert_null(checkpoint.run.run); /* taken */
+    config_unref(config);
 }
 
 void world_finish(struct world *world) {

@@ -32,6 +32,8 @@ struct world {
     unsigned times; /* that done fired */
     bool over;
     struct run_result result;
+    char folder[32];
+    struct state *state; /* NULL: runs are kept nowhere */
 };
 
 #define MEMORY ((size_t)64 << 20)
@@ -58,6 +60,15 @@ void world_memory(struct world *world, size_t bytes);
 void world_start(struct world *world);
 void world_run(struct world *world);    /* starts, and runs until it is over */
 void world_finish(struct world *world); /* runs until it is over */
+
+/* Runs are kept in a state, in a folder that goes with the world. */
+void world_keep(struct world *world);
+/* The run ends as by SIGKILL: what is in S3 and in the state stays. */
+void world_kill(struct world *world);
+/* The one run that the state holds; false where it holds none. The caller ends it. */
+bool world_checkpoint(struct world *world, struct checkpoint *checkpoint);
+/* It goes on, or is judged not to; world_finish() follows. */
+void world_resume(struct world *world);
 
 /* Runs until so many requests of that label came, or are held. */
 void world_until_asked(struct world *world, const char *match, unsigned count);

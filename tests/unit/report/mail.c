@@ -97,6 +97,23 @@ static void a_success_says_all_that_a_person_needs(void **state) {
     assert_null(mail.subject);
 }
 
+static void a_resumed_backup_says_so_and_when_it_was_read(void **state) {
+    (void)state;
+    struct mail_facts facts = success();
+    struct mail_text mail = rendered(NULL, &facts);
+    assert_null(strstr(mail.text, "Resumed"));
+    assert_null(strstr(mail.html, "Resumed"));
+    mail_text_fini(&mail);
+    facts.resumed = 2;
+    facts.read_first = 1751767200;
+    facts.read_last = 1751770800;
+    mail = rendered(NULL, &facts);
+    assert_non_null(strstr(mail.text, "2 times after an interruption"));
+    assert_non_null(strstr(mail.text, "2025-07-06 02:00:00 UTC to 2025-07-06 03:00:00 UTC"));
+    assert_non_null(strstr(mail.html, "2 times after an interruption"));
+    mail_text_fini(&mail);
+}
+
 static void a_failure_says_what_failed_and_what_to_do(void **state) {
     (void)state;
     struct mail_facts facts = failure();
@@ -244,6 +261,7 @@ static void a_mail_without_end_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_resumed_backup_says_so_and_when_it_was_read),
         cmocka_unit_test(a_success_says_all_that_a_person_needs),
         cmocka_unit_test(a_failure_says_what_failed_and_what_to_do),
         cmocka_unit_test(many_links_a_note_and_a_warning_are_said),

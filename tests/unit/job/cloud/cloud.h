@@ -36,7 +36,7 @@ struct cloud_rule {
 };
 
 struct cloud_object {
-    char *key, *run;
+    char *key, *run, *etag; /* MD5, as S3 makes it */
     struct buffer bytes;
     unsigned parts; /* of the upload; 0: one PUT */
 };
@@ -62,6 +62,7 @@ void cloud_forget_held(struct cloud *cloud);
 
 /* The table, whose segments are as many as pages were given for; each page's items are a JSON text "{...},{...}". */
 void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsigned count);
+unsigned cloud_pages(const struct cloud *cloud); /* how many were given */
 void cloud_no_pages(struct cloud *cloud);
 void cloud_circle(struct cloud *cloud); /* every page says that the first follows */
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes);
@@ -71,7 +72,9 @@ size_t cloud_objects(const struct cloud *cloud);
 const struct cloud_object *cloud_object(const struct cloud *cloud, size_t i);
 const struct cloud_object *cloud_find(const struct cloud *cloud, const char *part_of_key); /* NULL: none */
 struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char *run, const char *bytes, size_t length);
+void cloud_delete(struct cloud *cloud, const char *key);
 size_t cloud_uploads(const struct cloud *cloud);
-void cloud_small_parts(struct cloud *cloud); /* parts may be below 5 MiB */
+void cloud_abort_uploads(struct cloud *cloud); /* somebody else does */
+void cloud_small_parts(struct cloud *cloud);   /* parts may be below 5 MiB */
 
 #endif

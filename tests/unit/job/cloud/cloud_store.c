@@ -15,7 +15,16 @@ static const char *key_of(const struct request *request) {
     return request->path + strlen("/bkt") + (request->path[4] == '/');
 }
 
+static char *etag_of(const char *bytes, size_t length) {
+    unsigned char hash[MD5_LENGTH];
+    char *text = x_calloc(1, 2 * MD5_LENGTH + 1);
+    md5(hash, length ? bytes : "", length);
+    hex_encode(text, hash, sizeof hash);
+    return text;
+}
+
 static void object_free(struct cloud_object *object) {
+    free(object->etag);
     free(object->key);
     free(object->run);
     buffer_fini(&object->bytes);
@@ -71,7 +80,12 @@ struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char 
     object->run = x_strdup(run);
     object->bytes = BUFFER_INIT(BUFFER_OURS);
     buffer_add_bytes(&object->bytes, length ? bytes : "", length);
+    object->etag = etag_of(bytes, length);
     return object;
+}
+
+void cloud_delete(struct cloud *cloud, const char *key) {
+    object_remove(cloud, key);
 }
 
 size_t cloud_objects(const struct cloud *cloud) {
@@ -129,8 +143,9 @@ static void put_object(struct cloud *cloud, struct request *request) {
     check_body(request);
     if (refuses(cloud, request))
         return;
-    cloud_put(cloud, key_of(request), run, request->body, request->length);
-    reply(request, 200, "ETag: \"e-put\"\r\n", "", 0);
+    const struct cloud_object *object = cloud_put(cloud, key_of(request), run, request->body, request->length);
+    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n", object->etag);
+    reply(request, 200, line, "", 0);
 }
 
 static void get_object(struct cloud *cloud, struct request *request) {
@@ -142,7 +157,7 @@ static void get_object(struct cloud *cloud, struct request *request) {
     }
     bool head = strcmp(request->method, "HEAD") == 0;
     _cleanup_free_ char *lines =
-        x_printf("Content-Length: %zu\r\nETag: \"e-got\"\r\n%s%s%s", object->bytes.length,
+        x_printf("Content-Length: %zu\r\nETag: \"%s\"\r\n%s%s%s", object->bytes.length, object->etag,
                  object->run ? "x-amz-meta-run: " : "", object->run ? object->run : "", object->run ? "\r\n" : "");
     reply(request, range ? 206 : 200, lines, object->bytes.data, head ? 0 : object->bytes.length);
 }
@@ -175,8 +190,8 @@ static void list_objects(struct cloud *cloud, struct request *request) {
             continue;
         const char *slash = delimiter ? strchr(key + length, '/') : NULL;
         if (!slash) {
-            buffer_printf(&out, "<Contents><Key>%s</Key><Size>%zu</Size></Contents>", key,
-                          cloud->objects[i]->bytes.length);
+            buffer_printf(&out, "<Contents><Key>%s</Key><Size>%zu</Size><ETag>&quot;%s&quot;</ETag></Contents>", key,
+                          cloud->objects[i]->bytes.length, cloud->objects[i]->etag);
         } else if (!folder || strncmp(key, folder, strlen(folder)) != 0) {
             free(folder);
             folder = x_strndup(key, (size_t)(slash - key) + 1);
@@ -204,6 +219,11 @@ static void upload_remove(struct cloud *cloud, struct upload *upload) {
     upload_free(upload);
 }
 
+void cloud_abort_uploads(struct cloud *cloud) {
+    while (cloud->upload_count)
+        upload_free(cloud->uploads[--cloud->upload_count]);
+}
+
 static void create_upload(struct cloud *cloud, struct request *request) {
     struct upload *upload = x_calloc(1, sizeof *upload);
     upload->id = x_printf("u%zu", ++cloud->upload_number);
@@ -227,7 +247,30 @@ static void upload_part(struct upload *upload, struct request *request) {
     buffer_add_bytes(&upload->parts[at - 1], request->body, request->length);
     if (at > upload->count)
         upload->count = at;
-    reply(request, 200, "ETag: \"e-part\"\r\n", "", 0);
+    _cleanup_free_ char *etag = etag_of(request->body, request->length);
+    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n", etag);
+    reply(request, 200, line, "", 0);
+}
+
+/* Two parts a page. */
+static void list_parts(const struct upload *upload, struct request *request) {
+    _cleanup_free_ char *marker = request_query(request, "part-number-marker");
+    _cleanup_buffer_ struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    unsigned first = marker ? (unsigned)strtoul(marker, NULL, 10) : 0, listed = 0, last = first;
+    buffer_add(&out, "<ListPartsResult>");
+    for (unsigned i = first; i < upload->count && listed < 2; i++) {
+        if (!upload->parts[i].data)
+            continue;
+        _cleanup_free_ char *etag = etag_of(upload->parts[i].data, upload->parts[i].length);
+        buffer_printf(&out, "<Part><PartNumber>%u</PartNumber><ETag>\"%s\"</ETag><Size>%zu</Size></Part>", i + 1, etag,
+                      upload->parts[i].length);
+        listed++;
+        last = i + 1;
+    }
+    buffer_printf(&out,
+                  "<IsTruncated>%s</IsTruncated><NextPartNumberMarker>%u</NextPartNumberMarker></ListPartsResult>",
+                  last < upload->count ? "true" : "false", last);
+    reply(request, 200, "", out.data, out.length);
 }
 
 static void complete_upload(struct cloud *cloud, struct upload *upload, struct request *request) {
@@ -235,13 +278,25 @@ static void complete_upload(struct cloud *cloud, struct upload *upload, struct r
     bool forget = request->ruled && request->act == CLOUD_FORGET;
     if (refuses(cloud, request))
         return;
-    for (unsigned i = 0; i < upload->count; i++) {
-        _cleanup_free_ char *named = x_printf("<PartNumber>%u</PartNumber>", i + 1);
-        assert_non_null(strstr(request->body, named));
-        assert_true(cloud->small_parts || i + 1 == upload->count || upload->parts[i].length >= (5 << 20));
-        buffer_add_bytes(&whole, upload->parts[i].data, upload->parts[i].length);
+    unsigned count = 0;
+    for (const char *at = request->body; (at = strstr(at, "<Part>")); at++, count++) {
+        _cleanup_free_ char *etag = NULL, *named = NULL;
+        if (count < upload->count && upload->parts[count].data) {
+            etag = etag_of(upload->parts[count].data, upload->parts[count].length);
+            named = x_printf("<PartNumber>%u</PartNumber>", count + 1);
+        }
+        const char *end = strstr(at, "</Part>"), *number = named ? strstr(at, named) : NULL;
+        const char *tag = etag ? strstr(at, etag) : NULL;
+        if (!number || number > end || !tag || tag > end) {
+            buffer_fini(&whole);
+            reply_error(request, 400, "InvalidPart");
+            return;
+        }
+        buffer_add_bytes(&whole, upload->parts[count].data, upload->parts[count].length);
+        bool last = !strstr(at + 1, "<Part>");
+        assert_true(cloud->small_parts || last || upload->parts[count].length >= (5 << 20));
     }
-    cloud_put(cloud, upload->key, upload->run, whole.data, whole.length)->parts = upload->count;
+    cloud_put(cloud, upload->key, upload->run, whole.data, whole.length)->parts = count;
     buffer_fini(&whole);
     upload_remove(cloud, upload);
     static const char done[] =
@@ -272,6 +327,8 @@ static void serve_upload(struct cloud *cloud, struct request *request, const cha
         upload_part(upload, request);
     } else if (strcmp(request->method, "POST") == 0) {
         complete_upload(cloud, upload, request);
+    } else if (strcmp(request->method, "GET") == 0) {
+        list_parts(upload, request);
     } else {
         upload_remove(cloud, upload);
         reply(request, 204, "", "", 0);

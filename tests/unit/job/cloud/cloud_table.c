@@ -17,6 +17,10 @@ void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsign
     cloud->pages[cloud->page_count++] = (struct table_page){segment, count, x_strdup(items)};
 }
 
+unsigned cloud_pages(const struct cloud *cloud) {
+    return (unsigned)cloud->page_count;
+}
+
 void cloud_no_pages(struct cloud *cloud) {
     while (cloud->page_count)
         free(cloud->pages[--cloud->page_count].items);

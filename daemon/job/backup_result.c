@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told of a run: while it goes on, and when it is over. */
+#include <string.h>
+
+#include "backup_private.h"
+#include "base/memory.h"
+
+/* The plain object is what a person opens; without one, the data files. */
+static void list_keys(const struct backup *backup, struct run_result *result) {
+    const struct backup_record *record = backup->record;
+    const struct output_record *output = backup_record_output(record, FORMAT_JSON);
+    if (!output)
+        output = &record->outputs[0];
+    size_t most = output->object_count < RESULT_KEYS ? output->object_count : RESULT_KEYS;
+    result->keys = x_calloc(most + 1, sizeof *result->keys);
+    result->sizes = x_calloc(most + 1, sizeof *result->sizes);
+    for (size_t i = 0; i < most; i++) {
+        result->keys[i] = x_strdup(output->objects[i].key);
+        result->sizes[i] = output->objects[i].size;
+    }
+    result->key_count = most;
+    result->keys_left_out = output->object_count - most;
+}
+
+void backup_fill_result(const struct backup *backup, struct run_result *result) {
+    const struct backup_record *record = backup->record;
+    memcpy(result->run, backup->run, sizeof result->run);
+    memcpy(result->id, record->names.id, sizeof result->id);
+    result->table = x_strdup(backup->job->table);
+    result->table_arn = x_strdup(record->table_arn);
+    result->region = x_strdup(backup->region);
+    result->uri = x_strdup(record->names.uri);
+    result->started = record->started ? record->started : backup->started + backup->clock_offset;
+    result->ended = backup_now(backup);
+    result->items = record->items;
+    result->raw_bytes = record->scanned_bytes;
+    result->resumed = record->resumed;
+    result->read_first = record->scan_started;
+    result->read_last = record->scan_ended;
+    if (backup->stopped) {
+        result->outcome = RUN_STOPPED;
+        return;
+    }
+    if (backup->failure.code) {
+        result->outcome = backup->cancelled ? RUN_CANCELLED : backup->starts_over ? RUN_STARTS_OVER : RUN_FAILED;
+        result->error = error_copy(&backup->failure);
+        result->undo_error = error_copy(&backup->undo_failure);
+        return;
+    }
+    result->stored_bytes = backup_record_stored(record);
+    list_keys(backup, result);
+}
+
+const char *backup_run(const struct backup *backup) {
+    return backup->run;
+}
+
+struct backup_progress backup_progress(const struct backup *backup) {
+    struct backup_progress progress = {.state = backup_state_name(backup->state),
+                                       .segments_total = backup->record->segments,
+                                       .items = backup->record->items,
+                                       .estimated_items = backup->estimated_items,
+                                       .retries = backup->patience.retries,
+                                       .started = backup->record->started ? backup->record->started : backup->started,
+                                       .resumed = backup->record->resumed,
+                                       .stored_bytes = backup_record_stored(backup->record),
+                                       .cuts = backup->record->cut_count,
+                                       .objects = backup_record_objects(backup->record)};
+    if (backup->scan)
+        progress.scan = scan_progress(backup->scan);
+    const struct checkpoint_counts *before = &backup->checkpoint.run.counts;
+    progress.scan.pages += before->pages;
+    progress.scan.items += before->items;
+    progress.scan.bytes += before->scanned_bytes;
+    progress.scan.read_units += before->read_units;
+    return progress;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run that is interrupted at any of its requests and taken up again, by the same state and the same store. What comes of it is
+ * what an uninterrupted run would have made, and no more is read again than two cuts and what was under way.
+ */
+#include "world.h"
+
+#include "base/json.h"
+#include "job/resume.h"
+
+#define MIB ((size_t)1 << 20)
+
+static void end(struct world *world) {
+    void *state = world;
+    world_tear_down(&state);
+}
+
+static struct world *begin(const char *job) {
+    void *state;
+    world_set_up(&state);
+    struct world *world = state;
+    world_keep(world);
+    world_job(world, job);
+    return world;
+}
+
+/* Files alone, many cuts: 16 pages of about 40 KB in files of 64 KiB. */
+static struct world *begin_files(unsigned segments) {
+    _cleanup_free_ char *job = x_printf("PartSize=64K\nCompression=none\n[Scan]\nSegments=%u\n", segments);
+    struct world *world = begin(job);
+    for (unsigned page = 0; page < 16; page++)
+        world_page(world, page % segments, 4, 10000);
+    return world;
+}
+
+/* Both formats: an upload of three parts and the end, as many files, and an empty page. */
+static struct world *begin_both(unsigned segments) {
+    _cleanup_free_ char *job =
+        x_printf("Format=dynamodb-json json\nPartSize=5M\nCompression=none\n[Scan]\nSegments=%u\n", segments);
+    struct world *world = begin(job);
+    for (unsigned page = 0; page < 17; page++)
+        world_flat_page(world, page % segments, 1, MIB);
+    world_page(world, 0, 0, 0);
+    return world;
+}
+
+/* ------------------------------------------------------------ what must hold */
+
+static const struct cloud_object *object_below(const struct world *world, const char *folder, size_t *from) {
+    for (; *from < cloud_objects(world->cloud); (*from)++)
+        if (strstr(cloud_object(world->cloud, *from)->key, folder))
+            return cloud_object(world->cloud, (*from)++);
+    return NULL;
+}
+
+/* ImportTable reads whatever lies there. */
+static void assert_data_is_the_manifests(const struct world *world) {
+    const struct cloud_object *manifest = cloud_find(world->cloud, "manifest-files.json"), *object;
+    size_t at = 0, lines = 0, files = 0;
+    assert_non_null(manifest);
+    for (size_t i = 0; i < manifest->bytes.length; i++)
+        lines += manifest->bytes.data[i] == '\n';
+    while ((object = object_below(world, "/data/", &at))) {
+        _cleanup_free_ char *named = x_printf("\"%s\"", object->key);
+        const char *found = strstr(manifest->bytes.data, named);
+        if (!found)
+            fail_msg("%s stands below data/ and not in the manifest", object->key);
+        assert_null(strstr(found + 1, named));
+        files++;
+    }
+    assert_int_equal(files, lines);
+}
+
+static int64_t resumed_of(const struct world *world) {
+    const struct cloud_object *file = cloud_find(world->cloud, "/backup.json");
+    struct json_object *backup = json_parse(file->bytes.data, file->bytes.length, NULL);
+    int64_t resumed = json_integer(backup, "resumed", -1);
+    assert_int_equal(json_integer(backup, "pages", -1), cloud_pages(world->cloud)); /* each counted once */
+    json_object_put(backup);
+    return resumed;
+}
+
+static void assert_resumed(struct world *world, unsigned times) {
+    assert_whole(world);
+    assert_data_is_the_manifests(world);
+    assert_int_equal(world->result.resumed, times);
+    assert_int_equal(resumed_of(world), times);
+    assert_true(world->result.read_first <= world->result.read_last);
+}
+
+/* The one row that the jobs' history would remove. */
+static bool forget(struct sqlite3 *db, void *arg, struct error *error) {
+    return checkpoint_end(db, arg, error);
+}
+
+/* ------------------------------------------------------------ at any request */
+
+static unsigned requests_of_a_run(struct world *(*make)(unsigned), unsigned segments) {
+    struct world *world = make(segments);
+    world_run(world);
+    assert_resumed(world, 0);
+    unsigned count = cloud_count(world->cloud, "");
+    end(world);
+    return count;
+}
+
+/* As the state has it, and what was asked before the kill. */
+struct kill {
+    unsigned cuts;
+    uint64_t pages, asked;
+    bool complete, begun;
+};
+
+static struct kill look(struct world *world) {
+    struct checkpoint checkpoint;
+    struct kill kill = {.begun = world_checkpoint(world, &checkpoint), .asked = cloud_count(world->cloud, "Scan ")};
+    kill.cuts = checkpoint.run.cuts;
+    kill.pages = checkpoint.run.counts.pages;
+    kill.complete = checkpoint.run.complete;
+    checkpoint_fini(&checkpoint);
+    return kill;
+}
+
+static void kill_and_resume(struct world *world, bool carried_out, unsigned request, unsigned bound) {
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "", .act = CLOUD_HOLD, .after = request});
+    world_start(world);
+    world_until_held(world, "", 1);
+    if (carried_out)
+        while (cloud_release(world->cloud, ""))
+            ; /* and the answers are never read */
+    world_kill(world);
+    struct kill kill = look(world);
+    if (!kill.begun) { /* nothing was made, and nothing is there to resume */
+        assert_nothing_left(world);
+        return;
+    }
+    assert_true(kill.pages <= kill.asked && (kill.asked - kill.pages <= bound || kill.complete));
+    world_resume(world);
+    world_finish(world);
+    bool committed = kill.complete && world_has_said(world, "backup.json stands already");
+    if (committed)
+        assert_whole(world);
+    else
+        assert_resumed(world, 1);
+    uint64_t again = cloud_count(world->cloud, "Scan ") - kill.asked;
+    assert_int_equal(again, cloud_pages(world->cloud) - kill.pages); /* from the last cut on, and no page before it */
+    _cleanup_free_ char *words = x_printf("goes on from cut %u", kill.cuts);
+    assert_true(committed || world_has_said(world, words));
+}
+
+/* Two cuts of `pages_a_cut` pages, those that wait for their turn, those in flight. */
+static unsigned each_request(struct world *(*make)(unsigned), unsigned segments, unsigned pages_a_cut,
+                             bool carried_out) {
+    unsigned requests = requests_of_a_run(make, segments), kept = 0, bound = 2 * pages_a_cut + 6 + segments + 1;
+    for (unsigned i = 0; i < requests; i++) {
+        struct world *world = make(segments);
+        kill_and_resume(world, carried_out, i, bound);
+        kept += world_has_said(world, "goes on from cut") && !world_has_said(world, "goes on from cut 0");
+        end(world);
+    }
+    return kept;
+}
+
+static void files_of_one_segment(void **state) {
+    (void)state;
+    assert_true(each_request(begin_files, 1, 2, false) > 10);
+}
+
+static void files_of_one_segment_whose_last_request_was_carried_out(void **state) {
+    (void)state;
+    assert_true(each_request(begin_files, 1, 2, true) > 10);
+}
+
+static void files_of_eight_segments(void **state) {
+    (void)state;
+    assert_true(each_request(begin_files, 8, 2, false) > 10);
+}
+
+static void both_formats_of_one_segment(void **state) {
+    (void)state;
+    assert_true(each_request(begin_both, 1, 6, false) > 10);
+}
+
+static void both_formats_of_one_segment_whose_last_request_was_carried_out(void **state) {
+    (void)state;
+    assert_true(each_request(begin_both, 1, 6, true) > 10);
+}
+
+static void both_formats_of_eight_segments(void **state) {
+    (void)state;
+    each_request(begin_both, 8, 6, false);
+}
+
+/* ------------------------------------------------------------ again and again */
+
+static void a_run_killed_at_every_cut_still_ends(void **state) {
+    (void)state;
+    struct world *world = begin_files(1);
+    unsigned kills = 0;
+    for (unsigned page = 3; page < 15; page++, kills++) {
+        _cleanup_free_ char *match = x_printf("Scan 0 k%u", page);
+        cloud_rule(world->cloud, &(struct cloud_rule){.match = match, .act = CLOUD_HOLD});
+        if (kills)
+            world_resume(world);
+        else
+            world_start(world);
+        world_until_held(world, match, 1);
+        run_for(&world->loop, 50);
+        world_kill(world);
+    }
+    world_resume(world);
+    world_finish(world);
+    assert_resumed(world, kills);
+    assert_true(cloud_count(world->cloud, "Scan ") < 16 + kills * 6);
+    /* numbers go on at the next hundred, and none is used twice */
+    assert_non_null(cloud_find(world->cloud, "/data/00001.json"));
+    assert_null(cloud_find(world->cloud, "/data/00099.json"));
+    end(world);
+}
+
+int main(void) {
+    (void)forget;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_one_segment),
+        cmocka_unit_test(files_of_one_segment_whose_last_request_was_carried_out),
+        cmocka_unit_test(files_of_eight_segments),
+        cmocka_unit_test(both_formats_of_one_segment),
+        cmocka_unit_test(both_formats_of_one_segment_whose_last_request_was_carried_out),
+        cmocka_unit_test(both_formats_of_eight_segments),
+        cmocka_unit_test(a_run_killed_at_every_cut_still_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
