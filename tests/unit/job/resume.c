@@ -64,7 +64,8 @@ static void kill_and_resume(struct world *world, bool carried_out, unsigned requ
 static unsigned each_request(struct world *(*make)(unsigned), unsigned segments, unsigned pages_a_cut,
                              bool carried_out) {
     unsigned requests = requests_of_a_run(make, segments), kept = 0, bound = 2 * pages_a_cut + 6 + segments + 1;
-    for (unsigned i = 0; i < requests; i++) {
+    unsigned step = make == begin_both && segments > 1 ? 3 : 1; /* the order of requests is any there */
+    for (unsigned i = 0; i < requests; i += step) {
         struct world *world = make(segments);
         kill_and_resume(world, carried_out, i, bound);
         kept += world_has_said(world, "goes on from cut") && !world_has_said(world, "goes on from cut 0");
@@ -145,17 +146,17 @@ static void files_of_one_segment_stopped(void **state) {
 
 static void files_of_eight_segments_stopped(void **state) {
     (void)state;
-    each_stop(begin_files, 8, 1);
+    each_stop(begin_files, 8, 2);
 }
 
 static void both_formats_of_one_segment_stopped(void **state) {
     (void)state;
-    each_stop(begin_both, 1, 1);
+    each_stop(begin_both, 1, 2);
 }
 
 static void both_formats_of_eight_segments_stopped(void **state) {
     (void)state;
-    each_stop(begin_both, 8, 1);
+    each_stop(begin_both, 8, 4);
 }
 
 /* ------------------------------------------------------------ again and again */
