@@ -142,8 +142,7 @@ enum status command_history(const struct options *options) {
     if (options->count)
         json_put_integer(parameters, "count", options->count);
     return ask(options,
-               &(struct question){
-                   .method = CONTROL_HISTORY, .parameters = parameters, .json_member = "runs", .render = show_history});
+               &(struct question){.method = CONTROL_HISTORY, .parameters = parameters, .render = show_history});
 }
 
 enum status command_link(const struct options *options) {

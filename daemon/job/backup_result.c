@@ -64,6 +64,7 @@ struct backup_progress backup_progress(const struct backup *backup) {
                                        .started = backup->record->started ? backup->record->started : backup->started,
                                        .resumed = backup->record->resumed,
                                        .stored_bytes = backup_record_stored(backup->record),
+                                       .cuts = backup->record->cut_count,
                                        .objects = backup_record_objects(backup->record)};
     if (backup->scan)
         progress.scan = scan_progress(backup->scan);

@@ -25,6 +25,7 @@ static void job_free(struct job *job) {
     if (job->state == JOB_WAITING)
         TAILQ_REMOVE(&job->jobs->waiting, job, waiting);
     job_drop_run(job);
+    open_run_free(job->open);
     job_drop_mails(job);
     job_logs_close(job);
     run_result_fini(&job->last);
@@ -130,8 +131,12 @@ struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *al
     jobs->engine = engine;
     jobs->config = config_ref(config);
     TAILQ_INIT(&jobs->waiting);
+    LIST_INIT(&jobs->open_runs);
+    jobs->handles = 2;
     jobs->stop_timer.data = jobs;
+    jobs->alone_timer.data = jobs;
     uv_timer_init(shared->loop, &jobs->stop_timer);
+    uv_timer_init(shared->loop, &jobs->alone_timer);
     take_jobs(jobs, config);
     for (size_t i = 0; i < jobs->count; i++)
         job_schedule(jobs->items[i]);
@@ -140,18 +145,26 @@ struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *al
 }
 
 static void on_closed(uv_handle_t *handle) {
-    free(handle->data);
+    struct jobs *jobs = handle->data;
+    if (--jobs->handles == 0)
+        free(jobs);
 }
 
 void jobs_free(struct jobs *jobs) {
     if (!jobs)
         return;
+    struct open_run *open;
     while (jobs->count)
         job_free(jobs->items[--jobs->count]);
     free(jobs->items);
+    while ((open = LIST_FIRST(&jobs->open_runs))) {
+        LIST_REMOVE(open, entry);
+        open_run_free(open);
+    }
     engine_unref(jobs->engine);
     config_unref(jobs->config);
     uv_close((uv_handle_t *)&jobs->stop_timer, on_closed);
+    uv_close((uv_handle_t *)&jobs->alone_timer, on_closed);
 }
 
 struct config *jobs_config(const struct jobs *jobs) {
@@ -172,7 +185,8 @@ static void on_stop_timer(uv_timer_t *timer) {
     struct jobs *jobs = timer->data;
     for (size_t i = 0; i < jobs->count; i++)
         if (jobs->items[i]->backup) {
-            job_say(jobs->items[i], EVENT_UNDO_FAILED, NULL, "StopTimeout= is over: the run is dropped as it is");
+            if (!jobs->shared.state)
+                job_say(jobs->items[i], EVENT_UNDO_FAILED, NULL, "StopTimeout= is over: the run is dropped as it is");
             job_end_dropped(jobs->items[i]);
         }
     jobs->stopped(jobs->stopped_arg);

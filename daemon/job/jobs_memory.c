@@ -32,11 +32,10 @@ void jobs_on_written(void *arg, const struct error *error) {
 
 /* ------------------------------------------------------------ a run's end, a schedule's time, a mail's end */
 
-static struct history_row row_of(const struct job *job) {
-    const struct run_result *result = &job->last;
+static struct history_row row_of(const char *job, const struct run_result *result) {
     return (struct history_row){.run = (char *)(uintptr_t)result->run, /* borrowed: it is copied */
                                 .kind = (char *)(uintptr_t) "backup",
-                                .job = job->name,
+                                .job = (char *)(uintptr_t)job,
                                 .table = result->table,
                                 .table_arn = result->table_arn,
                                 .region = result->region,
@@ -51,14 +50,19 @@ static struct history_row row_of(const struct job *job) {
                                 .ended = result->ended,
                                 .items = (int64_t)result->items,
                                 .stored_bytes = (int64_t)result->stored_bytes,
-                                .raw_bytes = (int64_t)result->raw_bytes};
+                                .raw_bytes = (int64_t)result->raw_bytes,
+                                .resumed = result->resumed};
 }
 
 void job_remember_end(struct job *job, bool mailed) {
     struct jobs *jobs = job->jobs;
-    if (!jobs->shared.state)
+    if (!jobs->shared.state || job->last.outcome == RUN_STOPPED) /* it is not over */
         return;
-    struct history_row row = row_of(job);
+    if (job->last.outcome == RUN_STARTS_OVER) { /* nor is the run: it goes on under another id */
+        history_drop_run(jobs->shared.state, job->last.run, jobs_on_written, jobs);
+        return;
+    }
+    struct history_row row = row_of(job->name, &job->last);
     _cleanup_buffer_ struct buffer mail = BUFFER_INIT(BUFFER_OURS);
     if (mailed)
         run_result_write(&job->last, clock_wall(), &mail);
@@ -69,6 +73,12 @@ void job_remember_end(struct job *job, bool mailed) {
                               .fired = served ? job->fired : 0,
                               .forget_until = clock_wall() - jobs->config->keep_history};
     job->fired = 0;
+    history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
+}
+
+void jobs_end_open_run(struct jobs *jobs, const char *job, const struct run_result *result) {
+    struct history_row row = row_of(job, result);
+    struct history_end end = {.row = &row, .forget_until = clock_wall() - jobs->config->keep_history};
     history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
 }
 
@@ -191,6 +201,11 @@ static bool recall_times(struct jobs *jobs, struct error *error) {
         int64_t missed = row && has_schedule(job) ? missed_since(job, row->at, now) : 0;
         if (!missed)
             continue;
+        if (job->state != JOB_IDLE) { /* an interrupted run and a missed one make one run */
+            job->noted = true;
+            job->fired = now;
+            continue;
+        }
         char text[TIME_TEXT];
         job->noted = true; /* as it stands, until the run that makes up for it is over */
         job->fired = now;
@@ -206,8 +221,11 @@ void jobs_recall(struct jobs *jobs) {
     _cleanup_error_ struct error error = {0};
     if (!jobs->shared.state)
         return;
-    bool read =
-        recall_results(jobs, &error) && recall_mails(jobs, &error) && (!jobs->alarms || recall_times(jobs, &error));
+    bool read = recall_results(jobs, &error) && recall_mails(jobs, &error) && jobs_read_open_runs(jobs, &error);
+    if (jobs->alarms) {
+        jobs_take_up(jobs, NULL);
+        read = read && recall_times(jobs, &error);
+    }
     if (!read)
         report(jobs->shared.reporter,
                EVENT(EVENT_STATE_FAILED, .error = &error, .message = "what the state knows could not be read whole"));

@@ -7,6 +7,7 @@
 
 #include "job/jobs.h"
 #include "job/mailing.h"
+#include "job/resume.h"
 #include "report/cloudwatch.h"
 
 enum job_state { JOB_IDLE, JOB_WAITING, JOB_RUNNING, JOB_STOPPING };
@@ -40,6 +41,20 @@ struct job_order {
     const struct job_config *settings;
 };
 
+/* A run that an earlier process has left open, until it is taken up or back. */
+struct open_run {
+    LIST_ENTRY(open_run) entry;
+    struct jobs *jobs;
+    char *job;
+    struct run_result result;     /* should it be taken back */
+    struct checkpoint checkpoint; /* until it is taken up or back */
+    struct config *config;        /* its settings, of one job; NULL: not understood any more */
+    struct engine *engine;
+    enum resume_verdict verdict;
+    struct error why;
+    struct abandon *abandon;
+};
+
 struct job {
     struct jobs *jobs;
     char *name;
@@ -58,6 +73,9 @@ struct job {
     char run[RUN_LENGTH + 1];
     struct backup *backup;
     struct job_order started; /* of `backup` */
+    bool alone;               /* and has the process for itself until it has reached a cut: the process died under it */
+    size_t cuts;              /* that it had when it was taken up */
+    struct open_run *open;    /* the next turn goes on with it; NULL: a new run */
     size_t reserved;          /* of the memory that is planned for runs */
     struct run_result last;
     bool has_last;
@@ -77,11 +95,14 @@ struct jobs {
     struct job **items; /* in order of name */
     size_t count;
     TAILQ_HEAD(, job) waiting;
+    LIST_HEAD(, open_run) open_runs; /* the newest first */
     unsigned running;
     size_t reserved;
     bool stopping;
-    bool state_fails; /* and it has been said */
-    uv_timer_t stop_timer;
+    bool state_fails;  /* and it has been said */
+    struct job *alone; /* runs, and no other starts; NULL: none */
+    uv_timer_t stop_timer, alone_timer;
+    unsigned handles; /* not yet closed */
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
@@ -104,6 +125,17 @@ void job_drop_run(struct job *job);    /* at once, as it is; nothing where none 
 
 /* Goes on with a mail that an earlier process could not send; `result` is copied, `since` the first try. */
 void job_send_mail_again(struct job *job, const struct run_result *result, int64_t since);
+
+/* jobs_resume.c */
+bool jobs_read_open_runs(struct jobs *jobs, struct error *error); /* at start-up */
+void jobs_take_up(struct jobs *jobs, const char *name);           /* those of one job, or of all (NULL) */
+void open_run_free(struct open_run *open);                 /* at once; what is in the state stays. NULL is fine */
+void jobs_abandon(struct open_run *open, const char *why); /* one that waited: is taken back */
+void job_enqueue_open(struct job *job);                    /* job->open has its turn */
+
+/* The end of an open run that no job goes on with: history, and where it is a failure of a job that is there its mail. */
+void jobs_fail_open_run(struct job *job, struct open_run *open); /* takes its result */
+void jobs_end_open_run(struct jobs *jobs, const char *job, const struct run_result *result);
 
 /* jobs_memory.c; each does nothing without a state. */
 void jobs_recall(struct jobs *jobs);                        /* at start-up, once the jobs are there */

@@ -16,6 +16,9 @@
 #include "base/random.h"
 #include "job/plan.h"
 #include "jobs_private.h"
+#include "state/history.h"
+
+#define ALONE_MS 500 /* how often a run that has the process for itself is looked at */
 
 void job_say(const struct job *job, enum event_kind kind, const struct error *error, const char *format, ...) {
     va_list words;
@@ -214,6 +217,10 @@ static void tell_watchers(struct job *job) {
 static void leave_place(struct job *job) {
     struct jobs *jobs = job->jobs;
     jobs->running--;
+    if (jobs->alone == job) {
+        jobs->alone = NULL;
+        uv_timer_stop(&jobs->alone_timer);
+    }
     jobs->reserved -= job->reserved;
     job->reserved = 0;
     job->state = JOB_IDLE;
@@ -260,12 +267,24 @@ static void keep_result(struct job *job, struct run_result *result) {
     say_end(job, &job->last);
 }
 
+void jobs_fail_open_run(struct job *job, struct open_run *open) {
+    memcpy(job->run, open->result.run, sizeof job->run);
+    keep_result(job, &open->result);
+    bool mailed = open->config && mailing_wanted(open->config->jobs[0], RUN_FAILED);
+    job_remember_end(job, mailed);
+    if (mailed)
+        start_mail(job, &(struct mailing_order){open->engine, open->config, open->config->jobs[0], &job->last, 0});
+}
+
 void job_end_dropped(struct job *job) {
-    struct run_result result = {.outcome = RUN_CANCELLED, .ended = clock_wall()};
+    struct state *state = job->jobs->shared.state;
+    struct run_result result = {.outcome = state ? RUN_STOPPED : RUN_CANCELLED, .ended = clock_wall()};
     result.started = backup_progress(job->backup).started;
     memcpy(result.run, job->run, sizeof result.run);
     result.table = x_strdup(job->settings->table);
     error_set(&result.error, ERROR_CANCELLED, "StopTimeout= was over: dropped as it was");
+    if (state)
+        history_stop_run(state, job->run, jobs_on_written, job->jobs);
     job_drop_run(job);
     keep_result(job, &result);
     job_remember_end(job, false);
@@ -273,14 +292,22 @@ void job_end_dropped(struct job *job) {
 }
 
 void job_end_waiting(struct job *job, const char *why) {
-    struct run_result result = {.outcome = RUN_CANCELLED, .started = clock_wall(), .ended = clock_wall()};
+    struct open_run *open = take_pointer(job->open);
+    bool stopping = job->jobs->stopping;
+    struct run_result result = {
+        .outcome = open && stopping ? RUN_STOPPED : RUN_CANCELLED, .started = clock_wall(), .ended = clock_wall()};
     TAILQ_REMOVE(&job->jobs->waiting, job, waiting);
     job->state = JOB_IDLE;
     memcpy(result.run, job->run, sizeof result.run);
     result.table = x_strdup(job->settings->table);
     error_set(&result.error, ERROR_CANCELLED, "%s, before it started", why);
     keep_result(job, &result);
-    job_remember_end(job, false);
+    if (open && stopping)
+        open_run_free(open); /* as it stands in the state */
+    else if (open)
+        jobs_abandon(open, why);
+    else if (!stopping)
+        job_remember_end(job, false);
     job->mail = MAIL_OFF;
     tell_watchers(job);
 }
@@ -313,33 +340,70 @@ static size_t memory_of(const struct job_config *settings) {
 }
 
 /* The pool keeps the size that it was made with; a smaller BufferMemory= counts from the reload on. */
-static bool may_start(const struct jobs *jobs, size_t memory) {
+static bool may_start(const struct jobs *jobs, const struct job *job) {
+    size_t memory = memory_of(job->settings);
     size_t limit = pool_stats(workshop_pool(jobs->shared.workshop)).limit;
     if (jobs->config->buffer_memory < limit)
         limit = jobs->config->buffer_memory;
-    if (jobs->running >= jobs->config->max_concurrent_jobs)
+    if (jobs->running >= jobs->config->max_concurrent_jobs || jobs->alone || (job->alone && jobs->running))
         return false;
     return !jobs->running || jobs->reserved + memory + PAGE_MAX <= limit;
 }
 
+/* Another cut stands: whatever the process died of, this run gets past it. */
+static void on_alone(uv_timer_t *timer) {
+    struct jobs *jobs = timer->data;
+    if (backup_progress(jobs->alone->backup).cuts <= jobs->alone->cuts)
+        return;
+    jobs->alone = NULL;
+    uv_timer_stop(timer);
+    jobs_pump(jobs);
+}
+
+/* One more death and the run is given up: no other is to be blamed with it, or for it. */
+static void run_alone(struct job *job) {
+    if (!take_flag(&job->alone))
+        return;
+    job->jobs->alone = job;
+    uv_timer_start(&job->jobs->alone_timer, on_alone, ALONE_MS, ALONE_MS);
+}
+
+/* A run that goes on does so under the settings that it was begun with. */
+static struct job_order order_of(struct job *job) {
+    struct jobs *jobs = job->jobs;
+    if (job->open)
+        return (struct job_order){engine_ref(job->open->engine), config_ref(job->open->config),
+                                  job->open->config->jobs[0]};
+    return (struct job_order){engine_ref(jobs->engine), config_ref(job->config), job->settings};
+}
+
 static void start(struct job *job) {
     struct jobs *jobs = job->jobs;
-    job->started = (struct job_order){engine_ref(jobs->engine), config_ref(job->config), job->settings};
+    job->started = order_of(job);
+    struct open_run *open = take_pointer(job->open);
     job->state = JOB_RUNNING;
     jobs->running++;
-    job->reserved = memory_of(job->settings);
+    job->reserved = memory_of(job->started.settings);
     jobs->reserved += job->reserved;
     job_logs_open(job);
-    job_say(job, EVENT_RUN_STARTED, NULL, "backup of %s to s3://%s/%s starts", job->settings->table,
-            job->settings->bucket, job->settings->prefix);
-    struct backup_order order = {
-        .engine = jobs->engine, .config = job->config, .job = job->settings, .identity = job->identity};
+    job_say(job, EVENT_RUN_STARTED, NULL, "backup of %s to s3://%s/%s %s", job->started.settings->table,
+            job->started.settings->bucket, job->started.settings->prefix, open ? "goes on" : "starts");
+    struct backup_order order = {.engine = job->started.engine,
+                                 .config = job->started.config,
+                                 .job = job->started.settings,
+                                 .identity = job->identity,
+                                 .state = jobs->shared.state,
+                                 .resume = open ? &open->checkpoint : NULL};
+    if (open)
+        history_take_up_run(jobs->shared.state, job->run, jobs_on_written, jobs);
     job->backup = backup_start(&order, on_over, job);
+    open_run_free(open);
+    run_alone(job);
 }
 
 void jobs_pump(struct jobs *jobs) {
     struct job *job;
-    while (!jobs->stopping && (job = TAILQ_FIRST(&jobs->waiting)) && may_start(jobs, memory_of(job->settings))) {
+    while (!jobs->stopping && (job = TAILQ_FIRST(&jobs->waiting)) && may_start(jobs, job)) {
         TAILQ_REMOVE(&jobs->waiting, job, waiting);
         start(job);
     }
@@ -354,6 +418,18 @@ void job_enqueue(struct job *job, enum event_kind kind, const char *by) {
     jobs_pump(job->jobs);
 }
 
+void job_enqueue_open(struct job *job) {
+    const char *run = job->open->checkpoint.run.run;
+    hex_decode(job->identity, sizeof job->identity, run);
+    strncpy(job->run, run, RUN_LENGTH);
+    job->alone = job->open->checkpoint.run.deaths + 1 >= CHECKPOINT_DEATHS;
+    job->cuts = job->open->checkpoint.cut_count;
+    job->state = JOB_WAITING;
+    TAILQ_INSERT_TAIL(&job->jobs->waiting, job, waiting);
+    job_say(job, EVENT_RUN_PROGRESS, NULL, "an interrupted run waits for its turn");
+    jobs_pump(job->jobs);
+}
+
 enum jobs_refusal jobs_run(struct jobs *jobs, const char *name, const char *by, char *run) {
     struct job *job = jobs_find(jobs, name);
     if (!job || job->removed)
@@ -363,7 +439,8 @@ enum jobs_refusal jobs_run(struct jobs *jobs, const char *name, const char *by, 
     if (!job->settings->enabled)
         return JOBS_DISABLED;
     bool idle = job->state == JOB_IDLE;
-    if (idle)
+    jobs_take_up(jobs, name); /* --local: what an earlier process has left of it goes on */
+    if (job->state == JOB_IDLE)
         job_enqueue(job, EVENT_CONTROL, by);
     memcpy(run, job->run, sizeof job->run);
     return idle ? JOBS_OK : JOBS_RUNNING;

@@ -139,6 +139,10 @@ bool checkpoint_stop(sqlite3 *db, const char *run, struct error *error) {
     return sql_run(db, error, "UPDATE checkpoint SET stopped = 1 WHERE run = ?1", "t", run) && changed(db, run, error);
 }
 
+bool checkpoint_take_up(sqlite3 *db, const char *run, struct error *error) {
+    return sql_run(db, error, "UPDATE checkpoint SET stopped = 0 WHERE run = ?1", "t", run) && changed(db, run, error);
+}
+
 bool checkpoint_resume(sqlite3 *db, const char *run, unsigned numbers, struct error *error) {
     return sql_run(db, error, "UPDATE checkpoint SET resumed = resumed + 1, stopped = 0, numbers = ?2 WHERE run = ?1",
                    "ti", run, (int64_t)numbers) &&
@@ -166,7 +170,7 @@ static bool take_deaths(sqlite3_stmt *row, void *arg, struct error *error) {
 bool checkpoint_count_death(sqlite3 *db, const char *run, unsigned *deaths, struct error *error) {
     *deaths = 0;
     return sql_each(db, error, &(struct sql_reader){take_deaths, deaths},
-                    "UPDATE checkpoint SET deaths = deaths + (stopped = 0), stopped = 0 WHERE run = ?1"
+                    "UPDATE checkpoint SET deaths = deaths + (stopped = 0), stopped = 1 WHERE run = ?1"
                     " RETURNING deaths",
                     "t", run) &&
            changed(db, run, error);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "sql.h"
+#include "state/checkpoint.h"
 #include "tables.h"
 
 const char state_schema_history[] =
@@ -70,7 +71,8 @@ static bool row_write(sqlite3 *db, const struct history_row *row, struct error *
 static bool end_work(sqlite3 *db, void *arg, struct error *error) {
     struct ending *ending = arg;
     const struct history_row *row = &ending->row;
-    return row_write(db, row, error) && (!ending->fired || fires_write(db, row->job, ending->fired, error)) &&
+    return checkpoint_end(db, row->run, error) && row_write(db, row, error) &&
+           (!ending->fired || fires_write(db, row->job, ending->fired, error)) &&
            (!ending->mail || mails_write(db, row->run, row->job, ending->mail, error)) &&
            sql_run(db, error, "DELETE FROM runs WHERE ended < ?", "i", ending->forget_until);
 }
@@ -97,6 +99,87 @@ struct state_op *history_end_run(struct state *state, const struct history_end *
                               .done = done,
                               .arg = arg};
     return state_do(state, &(struct state_order){end_work, end_done, end_release, ending});
+}
+
+/* ------------------------------------------------------------ a run that does not end by itself */
+
+enum row_act { ROW_DROP, ROW_STOP, ROW_TAKE_UP, ROW_GIVE_UP };
+
+struct row_change {
+    enum row_act act;
+    char *run, *why;
+    bool cancelled;
+    state_done *done;
+    void *arg;
+};
+
+static bool change(sqlite3 *db, const struct row_change *change, struct error *error) {
+    switch (change->act) {
+    case ROW_DROP:
+        return checkpoint_end(db, change->run, error);
+    case ROW_STOP:
+        return checkpoint_stop(db, change->run, error);
+    case ROW_TAKE_UP:
+        return checkpoint_take_up(db, change->run, error);
+    case ROW_GIVE_UP:
+        break;
+    }
+    return checkpoint_give_up(db, change->run, change->why, change->cancelled, error);
+}
+
+/* A run that had not come so far as to be kept has nothing to change. */
+static bool change_work(sqlite3 *db, void *arg, struct error *error) {
+    _cleanup_error_ struct error failure = {0};
+    if (change(db, arg, &failure) || failure.code == ERROR_NOT_FOUND)
+        return true;
+    *error = error_take(&failure);
+    return false;
+}
+
+static void change_done(void *arg, const struct error *error) {
+    const struct row_change *change = arg;
+    if (change->done)
+        change->done(change->arg, error);
+}
+
+static void change_release(void *arg) {
+    struct row_change *change = arg;
+    free(change->run);
+    free(change->why);
+    free(change);
+}
+
+static void start_change(struct state *state, const struct row_change *what) {
+    struct row_change *copy = x_calloc(1, sizeof *copy);
+    *copy = *what;
+    copy->run = x_strdup(what->run);
+    copy->why = x_strdup(what->why);
+    state_do(state, &(struct state_order){change_work, change_done, change_release, copy});
+}
+
+static char *borrowed(const char *text) {
+    return (char *)(uintptr_t)text; /* start_change() copies it */
+}
+
+void history_drop_run(struct state *state, const char *run, state_done *done, void *arg) {
+    start_change(state, &(struct row_change){.act = ROW_DROP, .run = borrowed(run), .done = done, .arg = arg});
+}
+
+void history_stop_run(struct state *state, const char *run, state_done *done, void *arg) {
+    start_change(state, &(struct row_change){.act = ROW_STOP, .run = borrowed(run), .done = done, .arg = arg});
+}
+
+void history_take_up_run(struct state *state, const char *run, state_done *done, void *arg) {
+    start_change(state, &(struct row_change){.act = ROW_TAKE_UP, .run = borrowed(run), .done = done, .arg = arg});
+}
+
+void history_give_up_run(struct state *state, const struct history_give_up *given_up, state_done *done, void *arg) {
+    start_change(state, &(struct row_change){.act = ROW_GIVE_UP,
+                                             .run = borrowed(given_up->run),
+                                             .why = borrowed(given_up->why),
+                                             .cancelled = given_up->cancelled,
+                                             .done = done,
+                                             .arg = arg});
 }
 
 /* ------------------------------------------------------------ reading */

@@ -8,9 +8,5 @@
 #include "tables.h"
 
 const char *const state_schema[] = {
-    state_schema_history,
-    state_schema_fires,
-    state_schema_mails,
-    checkpoint_schema,
-    NULL,
+    state_schema_history, state_schema_fires, state_schema_mails, checkpoint_schema, NULL,
 };

@@ -58,7 +58,7 @@ struct backup_progress {
     uint64_t items, stored_bytes, estimated_items, retries;
     int64_t started; /* ms since 1970 */
     unsigned resumed;
-    size_t objects;
+    size_t objects, cuts;
 };
 
 /* What is taken out of `result` must be emptied there. The backup is gone when it returns. */

@@ -65,4 +65,7 @@ bool job_next_time(const struct job_config *settings, int64_t after, int64_t *ne
 
 unsigned jobs_running(const struct jobs *jobs);
 
+/* Is that run under way, waiting, or interrupted and still to be dealt with? What is in S3 of it is nobody else's to remove. */
+bool jobs_knows_run(const struct jobs *jobs, const char *run);
+
 #endif

@@ -146,7 +146,11 @@ bool checkpoint_resume(struct sqlite3 *db, const char *run, unsigned numbers, st
 /* It is being taken back, and must never be resumed. */
 bool checkpoint_give_up(struct sqlite3 *db, const char *run, const char *why, bool cancelled, struct error *error);
 
-/* At start-up: a run that is open and was not stopped has seen its process die. `deaths`: how often since its last cut. */
+/* Its turn has come: a process that dies from now on dies under it. */
+bool checkpoint_take_up(struct sqlite3 *db, const char *run, struct error *error);
+
+/* At start-up: a run that is open and was not stopped has seen its process die. `deaths`: how often since its last cut. Until it
+ * is taken up it counts as stopped: a run that only waits is not blamed for what others do. */
 bool checkpoint_count_death(struct sqlite3 *db, const char *run, unsigned *deaths, struct error *error);
 
 /* All of it goes. */

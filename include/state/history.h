@@ -27,7 +27,22 @@ struct history_end {
     int64_t fired; /* seconds since 1970: the time of the schedule that the run stood for; 0: a person asked for it */
     int64_t forget_until; /* rows that ended before are removed: KeepHistory= */
 };
+/* The run's rows of state/checkpoint.h go with it. */
 struct state_op *history_end_run(struct state *state, const struct history_end *end, state_done *done, void *arg);
+
+/* The run's rows of state/checkpoint.h go, with nothing in the history: another run goes on in its place. */
+void history_drop_run(struct state *state, const char *run, state_done *done, void *arg);
+
+/* The process ends in peace, and leaves the run to be resumed; its turn has come, in this process. (A run that is not kept yet: nothing.) */
+void history_stop_run(struct state *state, const char *run, state_done *done, void *arg);
+void history_take_up_run(struct state *state, const char *run, state_done *done, void *arg);
+
+/* It is being taken back, and must never be resumed. */
+struct history_give_up {
+    const char *run, *why; /* copied */
+    bool cancelled;        /* by a person, a reload, a newer run: no failure */
+};
+void history_give_up_run(struct state *state, const struct history_give_up *given_up, state_done *done, void *arg);
 
 /* Exactly one of `rows` and `error` is given where it fails; newest first, borrowed until it returns. */
 typedef void history_done(void *arg, const struct history_row *rows, size_t count, const struct error *error);

@@ -8,8 +8,9 @@ import socket
 import time
 
 import pytest
-from backups import Backup, all_keys, nothing_left
+from backups import Backup, all_keys, nothing_left, uploads
 from conftest import ROLE
+from items import assert_same_plain, assert_same_typed
 
 SLOWLY = {'wait': 0.5}
 
@@ -157,11 +158,22 @@ def test_cancel_leaves_nothing(setup, cloud, s3, medium_table):
     assert deleted
 
 
-def test_sigterm_during_a_run_leaves_nothing(setup, cloud, s3, medium_table):
+def test_sigterm_during_a_run_keeps_it_and_it_goes_on(setup, cloud, s3, medium_table):
     one = setup()
     start_large(one, cloud, 'stopped')
     assert one.stop(40) == 0
-    nothing_left(s3, 'student-backup', 'backups/stopped/')
+    read = cloud.count('dynamodb', 'Scan')
+    assert not any(key.endswith('backup.json') for key in all_keys(s3, 'student-backup', 'backups/stopped/'))
+    cloud.reset()
+    one.start()
+    one.wait(lambda: '"running"' not in one.ctl('status', '--json').stdout, 'the end of what goes on', 60)
+    backup = Backup(s3, 'student-backup', 'backups/stopped/')
+    assert_same_typed(medium_table, backup.typed())
+    assert_same_plain(medium_table, backup.plain())
+    assert backup.record['resumed'] == 1 and cloud.count('dynamodb', 'Scan') <= backup.record['pages'] and read
+    assert uploads(s3, 'student-backup', 'backups/stopped/') == []
+    history = json.loads(one.ctl('history', 'stopped', '--json').stdout)['runs']
+    assert [(row['result'], row['resumed']) for row in history] == [('success', 1)], history
 
 
 def test_run_wait_ends_with_the_runs_own_result(setup, cloud, medium_table):
@@ -235,20 +247,28 @@ def test_the_loop_never_stalls_over_a_large_run(setup, cloud, medium_table):
     one.start()
     one.ctl('run', 'medium')
     worst = longest_answer(one, lambda: cloud.count('s3', 'CompleteMultipartUpload') == 0, 30)
-    print(f'\nlongest answer of the control socket during a run: {worst * 1000:.1f} ms')
+    print(f'\nlongest answer of the control socket during a run, waits for a processor aside: {worst * 1000:.1f} ms')
     assert worst < 0.1 * float(os.environ.get('SLOW', '1')) * (20 if os.environ.get('WRAP') else 1)
+
+
+def waited_for_a_processor(task):
+    """Seconds that a thread was ready to run and others ran instead: a busy machine is no fault of the loop's."""
+    with open(f'/proc/{task}/schedstat', encoding='ascii') as file:
+        return int(file.read().split()[1]) / 1e9
 
 
 def longest_answer(one, more, seconds):
     """The control socket asked again and again: the longest time that the loop took to answer."""
+    def waited():
+        return waited_for_a_processor(f'{one.child.pid}/task/{one.child.pid}') + waited_for_a_processor('thread-self')
     worst, end = 0.0, time.monotonic() + seconds
     with socket.socket(socket.AF_UNIX) as link:
         link.connect(str(one.root / 'run/control.sock'))
         while time.monotonic() < end and more():
-            began = time.monotonic()
+            began = time.monotonic() - waited()
             link.sendall(b'{"method":"org.varlink.service.GetInfo"}\0')
             while not link.recv(65536).endswith(b'\0'):
                 pass
-            worst = max(worst, time.monotonic() - began)
+            worst = max(worst, time.monotonic() - waited() - began)
             time.sleep(0.005)
     return worst

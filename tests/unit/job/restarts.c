@@ -20,7 +20,7 @@ struct town {
     char folder[32];
     struct alarm_queue *alarms;
     struct jobs *jobs;
-    bool stopped;
+    bool stopped, over;
 };
 
 static int set_up(void **state) {
@@ -86,25 +86,31 @@ static void begin_process(struct town *town, const char *job, bool alarms) {
     config_unref(config);
 }
 
-static void note(struct town *town, int64_t at) {
+static void note_job(struct town *town, const char *job, int64_t at) {
     open_state(town);
-    fires_note(town->world->shared.state, &(struct fire_note){"j", at}, 1, NULL, NULL);
+    fires_note(town->world->shared.state, &(struct fire_note){job, at}, 1, NULL, NULL);
     state_free(take_pointer(town->world->shared.state));
 }
 
+static void note(struct town *town, int64_t at) {
+    note_job(town, "j", at);
+}
+
 static void on_over(void *arg, const struct run_result *result) {
-    (void)result;
-    *(bool *)arg = true;
+    struct town *town = arg;
+    run_result_fini(&town->world->result);
+    town->world->result = run_result_copy(result);
+    town->over = true;
 }
 
 static void run_until_over(struct town *town) {
     char run[RUN_LENGTH + 1];
-    bool over = false;
-    struct jobs_watcher watcher = {.over = on_over, .arg = &over};
+    struct jobs_watcher watcher = {.over = on_over, .arg = town};
+    town->over = false;
     enum jobs_refusal refusal = jobs_run(town->jobs, "j", "a test", run);
     assert_true(refusal == JOBS_OK || refusal == JOBS_RUNNING);
     jobs_watch(town->jobs, "j", run, &watcher);
-    run_until(&town->world->loop, &over);
+    run_until(&town->world->loop, &town->over);
 }
 
 static void wait_until_said(struct town *town, const char *words) {
@@ -264,6 +270,198 @@ static void a_run_that_a_stop_ended_is_made_up_for(void **state) {
     assert_int_equal(jobs_running(town->jobs), 1);
 }
 
+/* ------------------------------------------------------------ runs that were cut off */
+
+#define SMALL "PartSize=64K\n"
+
+/* Six pages, each a cut; the run is cut off while the fifth is being read. */
+static void cut_off_a_run(struct town *town, const char *job) {
+    char run[RUN_LENGTH + 1];
+    for (unsigned i = 0; i < 6; i++)
+        world_page(town->world, 0, 100, 1000);
+    begin_process(town, job, false);
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "Scan", .act = CLOUD_HOLD, .after = 4});
+    assert_int_equal(jobs_run(town->jobs, "j", "a test", run), JOBS_OK);
+    world_until_held(town->world, "Scan", 1);
+    for (int i = 0; i < 1000 && cloud_count(town->world->cloud, "PUT /bkt/p/AWSDynamoDB") < 4; i++)
+        run_for(&town->world->loop, 10);
+    run_for(&town->world->loop, 100); /* and its cut is recorded */
+    end_process(town);
+    cloud_no_rules(town->world->cloud);
+    cloud_forget_held(town->world->cloud);
+    buffer_clear(&town->world->said);
+}
+
+static void a_run_that_was_cut_off_goes_on_by_itself(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    unsigned scans = cloud_count(town->world->cloud, "Scan");
+    begin_process(town, SMALL, true);
+    assert_int_equal(jobs_running(town->jobs), 1);
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-resumed"));
+    assert_whole(town->world);
+    assert_true(cloud_count(town->world->cloud, "Scan") - scans < 6);
+    assert_status(town, "result", "success");
+    end_process(town);
+    begin_process(town, SMALL, true); /* and only once */
+    assert_int_equal(jobs_running(town->jobs), 0);
+}
+
+static void by_hand_it_goes_on_when_its_job_is_run(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    begin_process(town, SMALL, false);
+    assert_int_equal(jobs_running(town->jobs), 0);
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-resumed"));
+    assert_whole(town->world);
+}
+
+static void an_interrupted_run_and_a_missed_one_make_one_run(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL NIGHTLY);
+    note(town, now() - 10 * 86400);
+    begin_process(town, SMALL NIGHTLY, true);
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-resumed"));
+    assert_false(world_has_said(town->world, "run-missed"));
+    end_process(town);
+    begin_process(town, SMALL NIGHTLY, true);
+    assert_int_equal(jobs_running(town->jobs), 0);
+}
+
+static void wait_until_nothing_is_left(struct town *town) {
+    for (int i = 0; i < 1000 && cloud_objects(town->world->cloud); i++)
+        run_for(&town->world->loop, 10);
+    assert_nothing_left(town->world);
+}
+
+static void of_a_disabled_job_it_is_taken_back(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    assert_true(cloud_objects(town->world->cloud) > 0);
+    begin_process(town, SMALL "[Job]\nEnabled=no\n", true);
+    wait_until_nothing_is_left(town);
+    assert_int_equal(jobs_running(town->jobs), 0);
+    assert_true(world_has_said(town->world, "run-abandoned"));
+    end_process(town);
+    buffer_clear(&town->world->said);
+    begin_process(town, SMALL, true); /* and is forgotten */
+    assert_int_equal(jobs_running(town->jobs), 0);
+}
+
+static void of_a_job_that_has_gone_it_is_taken_back(void **state) {
+    struct town *town = *state;
+    _cleanup_error_ struct error error = {0};
+    cut_off_a_run(town, SMALL);
+    struct config *config = world_config(town->world, "", "other", "", NULL);
+    open_state(town);
+    town->alarms = alarm_queue_new(&town->world->loop, &error);
+    town->jobs = jobs_new(&town->world->shared, town->alarms, config, &error);
+    config_unref(config);
+    wait_until_nothing_is_left(town);
+}
+
+static void under_another_prefix_it_starts_over(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    begin_process(town, "[Job]\nTable=tab\nRegion=eu-west-1\n[Destination]\nBucket=bkt\nPrefix=q/\nPartSize=64K\n",
+                  true);
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-starts-over"));
+    assert_whole(town->world);
+    for (int i = 0; i < 1000 && cloud_find(town->world->cloud, "p/"); i++)
+        run_for(&town->world->loop, 10);
+    assert_null(cloud_find(town->world->cloud, "p/"));
+}
+
+static void a_run_under_which_the_process_dies_again_and_again_has_failed(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL MAIL);
+    for (int i = 0; i < 2; i++) { /* each dies at the same request */
+        cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "Scan", .act = CLOUD_HOLD});
+        begin_process(town, SMALL MAIL, true);
+        assert_int_equal(jobs_running(town->jobs), 1);
+        world_until_held(town->world, "Scan", 1);
+        end_process(town);
+        cloud_no_rules(town->world->cloud);
+        cloud_forget_held(town->world->cloud);
+    }
+    begin_process(town, SMALL MAIL, true);
+    assert_int_equal(jobs_running(town->jobs), 0);
+    wait_until_nothing_is_left(town);
+    wait_until_said(town, "mail-sent");
+    assert_status(town, "result", "failure");
+    end_process(town);
+    begin_process(town, SMALL MAIL, true);
+    assert_int_equal(jobs_running(town->jobs), 0);
+    assert_status(town, "result", "failure");
+}
+
+/* A process that dies before a run has had its turn did not die of it. */
+static void while_it_waits_no_death_is_a_runs_own(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    for (int i = 0; i < 4; i++) { /* the process dies before the run's turn comes */
+        _cleanup_error_ struct error error = {0};
+        struct config *config = world_config(town->world, "[Daemon]\nMaxConcurrentJobs=1\n", "a", "", "j", SMALL, NULL);
+        open_state(town);
+        town->jobs = jobs_new(&town->world->shared, NULL, config, &error);
+        config_unref(config);
+        end_process(town);
+    }
+    begin_process(town, SMALL, true);
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-resumed"));
+    assert_whole(town->world);
+}
+
+static void a_waiting_interrupted_run_that_is_cancelled_is_taken_back(void **state) {
+    struct town *town = *state;
+    char run[RUN_LENGTH + 1];
+    cut_off_a_run(town, SMALL);
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "DescribeTable", .act = CLOUD_HOLD});
+    _cleanup_error_ struct error error = {0};
+    struct config *config =
+        world_config(town->world, "[Daemon]\nMaxConcurrentJobs=1\n", "a", NIGHTLY, "j", SMALL, NULL);
+    note_job(town, "a", now() - 10 * 86400);
+    open_state(town);
+    town->alarms = alarm_queue_new(&town->world->loop, &error);
+    town->jobs = jobs_new(&town->world->shared, town->alarms, config, &error);
+    config_unref(config);
+    world_until_held(town->world, "DescribeTable", 1); /* j goes on: a waits */
+    assert_int_equal(jobs_cancel(town->jobs, "a", "a test", run), JOBS_OK);
+    assert_int_equal(jobs_cancel(town->jobs, "j", "a test", run), JOBS_OK);
+    cloud_no_rules(town->world->cloud);
+    while (cloud_release(town->world->cloud, ""))
+        ;
+    wait_until_nothing_is_left(town);
+}
+
+static void a_stop_in_peace_is_no_failure_and_it_goes_on(void **state) {
+    struct town *town = *state;
+    for (unsigned i = 0; i < 6; i++)
+        world_page(town->world, 0, 100, 1000);
+    char run[RUN_LENGTH + 1];
+    begin_process(town, SMALL MAIL, false);
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "Scan", .act = CLOUD_HOLD, .after = 4});
+    assert_int_equal(jobs_run(town->jobs, "j", "a test", run), JOBS_OK);
+    world_until_held(town->world, "Scan", 1);
+    jobs_stop(town->jobs, 200, on_stopped, town);
+    run_until(&town->world->loop, &town->stopped);
+    assert_true(world_has_said(town->world, "run-stopped"));
+    end_process(town);
+    cloud_no_rules(town->world->cloud);
+    cloud_forget_held(town->world->cloud);
+    assert_int_equal(cloud_count(town->world->cloud, SES), 0);
+    begin_process(town, SMALL MAIL, true);
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-resumed"));
+    assert_string_equal(town->world->result.run, run);
+    assert_whole(town->world);
+}
+
 /* ------------------------------------------------------------ a state that fails */
 
 static void a_state_that_cannot_be_written_fails_no_backup_and_is_said_once(void **state) {
@@ -298,6 +496,16 @@ int main(void) {
         WITH_TOWN(a_disabled_job_has_missed_nothing),
         WITH_TOWN(a_time_noted_by_a_clock_far_ahead_does_not_silence_the_job),
         WITH_TOWN(a_run_that_a_stop_ended_is_made_up_for),
+        WITH_TOWN(a_run_that_was_cut_off_goes_on_by_itself),
+        WITH_TOWN(by_hand_it_goes_on_when_its_job_is_run),
+        WITH_TOWN(an_interrupted_run_and_a_missed_one_make_one_run),
+        WITH_TOWN(of_a_disabled_job_it_is_taken_back),
+        WITH_TOWN(of_a_job_that_has_gone_it_is_taken_back),
+        WITH_TOWN(under_another_prefix_it_starts_over),
+        WITH_TOWN(a_run_under_which_the_process_dies_again_and_again_has_failed),
+        WITH_TOWN(while_it_waits_no_death_is_a_runs_own),
+        WITH_TOWN(a_waiting_interrupted_run_that_is_cancelled_is_taken_back),
+        WITH_TOWN(a_stop_in_peace_is_no_failure_and_it_goes_on),
         WITH_TOWN(a_state_that_cannot_be_written_fails_no_backup_and_is_said_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

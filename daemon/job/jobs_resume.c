@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs that an earlier process has left open.
+ *
+ *     start-up: each is read, its death is counted, job/resume.h judges it
+ *       GO_ON      its job waits for a turn, and goes on with it, under the settings that it was begun with
+ *       START_OVER it is taken back; its job begins anew
+ *       ABANDON    it is taken back
+ *       FAIL       the same, and that is the failure of a run: history, mail
+ *
+ * What is taken back is marked first: whatever happens then, it is never resumed. --local looks at the runs of a job when that
+ * job is asked to run, and at no other.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/save.h"
+#include "job/resume.h"
+#include "jobs_private.h"
+#include "state/history.h"
+
+void open_run_free(struct open_run *open) {
+    if (!open)
+        return;
+    backup_abandon_cancel(open->abandon);
+    checkpoint_fini(&open->checkpoint);
+    run_result_fini(&open->result);
+    free(open->job);
+    engine_unref(open->engine);
+    config_unref(open->config);
+    error_clear(&open->why);
+    free(open);
+}
+
+static void say_open(const struct open_run *open, enum event_kind kind, const struct error *error,
+                     const char *message) {
+    struct event *event = EVENT(kind, .job = open->job, .run = open->result.run, .table = open->result.table);
+    event->error = error;
+    event->message = message;
+    report(open->jobs->shared.reporter, event);
+}
+
+/* ------------------------------------------------------------ start-up: reading */
+
+struct reading {
+    struct checkpoint_list list;
+    struct checkpoint *whole; /* as many as the list's */
+    size_t count;
+};
+
+/* A checkpoint that cannot be loaded is told later, by its row alone. */
+static bool read_work(struct sqlite3 *db, void *arg, struct error *error) {
+    struct reading *reading = arg;
+    if (!checkpoint_list(db, &reading->list, error))
+        return false;
+    reading->whole = x_calloc(reading->list.count + 1, sizeof *reading->whole);
+    for (; reading->count < reading->list.count; reading->count++) {
+        const struct checkpoint_run *row = &reading->list.items[reading->count];
+        unsigned deaths;
+        if ((!row->stopped && !checkpoint_count_death(db, row->run, &deaths, error)) ||
+            !checkpoint_load(db, row->run, &reading->whole[reading->count], error))
+            return false;
+    }
+    return true;
+}
+
+/* What history and mail tell of it, should it be taken back: the checkpoint goes with whoever takes it up. */
+static struct run_result result_of(const struct checkpoint_run *run) {
+    struct run_result result = {.table = x_strdup(run->table),
+                                .table_arn = x_strdup(run->table_arn),
+                                .region = x_strdup(run->region),
+                                .started = run->started,
+                                .items = run->counts.items,
+                                .raw_bytes = run->counts.scanned_bytes,
+                                .resumed = run->resumed};
+    strncpy(result.run, run->run, RUN_LENGTH);
+    return result;
+}
+
+/* The settings of then; an engine of its own where its endpoints are others now. */
+static void restore_settings(struct open_run *open) {
+    struct jobs *jobs = open->jobs;
+    const struct checkpoint_run *run = &open->checkpoint.run;
+    _cleanup_error_ struct error error = {0};
+    open->config = config_restore_job(run->settings, run->job, jobs->config, &error);
+    if (open->config)
+        open->engine = engine_same(open->config, jobs->config) ? engine_ref(jobs->engine)
+                                                               : engine_new(&jobs->shared, open->config, &error);
+    if (!open->engine)
+        say_open(open, EVENT_UNDO_FAILED, &error,
+                 "an interrupted run can neither be resumed nor taken back: its settings are not understood");
+}
+
+static const struct job_config *job_now(const struct jobs *jobs, const char *name) {
+    struct job *job = jobs_find(jobs, name);
+    return job && !job->removed ? job->settings : NULL;
+}
+
+static void judge(struct open_run *open) {
+    const struct jobs *jobs = open->jobs;
+    struct resume_now now = {.job = job_now(jobs, open->checkpoint.run.job),
+                             .s3_endpoint = jobs->config->endpoints[AWS_S3],
+                             .now = clock_wall()};
+    open->verdict = resume_judge(&open->checkpoint.run, &now, &open->why);
+}
+
+/* Takes the checkpoint. */
+static void add_open_run(struct jobs *jobs, struct checkpoint *checkpoint) {
+    struct open_run *open = x_calloc(1, sizeof *open);
+    open->jobs = jobs;
+    open->checkpoint = *checkpoint;
+    *checkpoint = (struct checkpoint){0};
+    open->job = x_strdup(open->checkpoint.run.job);
+    open->result = result_of(&open->checkpoint.run);
+    restore_settings(open);
+    judge(open);
+    LIST_INSERT_HEAD(&jobs->open_runs, open, entry); /* the list was oldest first: the newest comes to the front */
+}
+
+bool jobs_read_open_runs(struct jobs *jobs, struct error *error) {
+    struct reading reading = {0};
+    bool read = state_do_now(jobs->shared.state, read_work, &reading, error);
+    for (size_t i = 0; i < reading.count; i++)
+        if (read)
+            add_open_run(jobs, &reading.whole[i]);
+        else
+            checkpoint_fini(&reading.whole[i]);
+    free(reading.whole);
+    checkpoint_list_fini(&reading.list);
+    return read;
+}
+
+/* ------------------------------------------------------------ taking one back */
+
+static void drop_rows(struct open_run *open) {
+    history_drop_run(open->jobs->shared.state, open->result.run, jobs_on_written, open->jobs);
+}
+
+/* Its job may have gone meanwhile; its history stays. */
+static void end_open_run(struct open_run *open, enum run_outcome outcome, const struct error *left) {
+    struct job *job = jobs_find(open->jobs, open->job);
+    struct run_result *result = &open->result;
+    result->outcome = outcome;
+    result->ended = clock_wall();
+    result->error = error_take(&open->why);
+    if (left)
+        result->undo_error = error_copy(left);
+    if (outcome == RUN_STARTS_OVER)
+        drop_rows(open);
+    else if (job && outcome == RUN_FAILED)
+        jobs_fail_open_run(job, open);
+    else
+        jobs_end_open_run(open->jobs, open->job, result);
+}
+
+static void on_abandoned(void *arg, bool stands, const struct error *error) {
+    static const enum run_outcome outcomes[] = {[RESUME_START_OVER] = RUN_STARTS_OVER,
+                                                [RESUME_ABANDON] = RUN_CANCELLED,
+                                                [RESUME_FAIL] = RUN_FAILED,
+                                                [RESUME_GO_ON] = RUN_CANCELLED};
+    struct open_run *open = arg;
+    open->abandon = NULL;
+    if (error)
+        say_open(open, EVENT_UNDO_FAILED, error, "not all of an interrupted run could be removed");
+    if (stands)
+        error_clear(&open->why);
+    end_open_run(open, stands ? RUN_SUCCEEDED : outcomes[open->verdict], error);
+    LIST_REMOVE(open, entry);
+    open_run_free(open);
+}
+
+/* ------------------------------------------------------------ taking one up */
+
+static void go_on(struct open_run *open, struct job *job) {
+    LIST_REMOVE(open, entry);
+    job->open = open;
+    job_enqueue_open(job);
+}
+
+/* Marked in the state before anything is deleted: entries are carried out in their order, and S3 takes longer than the disk. */
+static void take_back(struct open_run *open) {
+    struct backup_order order = {.engine = open->engine,
+                                 .config = open->config,
+                                 .job = open->config ? open->config->jobs[0] : NULL,
+                                 .state = open->jobs->shared.state};
+    if (!open->engine) {
+        on_abandoned(open, false, NULL);
+        return;
+    }
+    struct history_give_up given_up = {open->result.run, open->why.message, open->verdict != RESUME_FAIL};
+    history_give_up_run(open->jobs->shared.state, &given_up, jobs_on_written, open->jobs);
+    order.resume = &open->checkpoint;
+    open->abandon = backup_abandon_start(&order, on_abandoned, open);
+}
+
+static void take_up(struct open_run *open) {
+    struct job *job = jobs_find(open->jobs, open->job);
+    bool free_for_it = job && !job->removed && job->state == JOB_IDLE;
+    if (open->verdict == RESUME_GO_ON && free_for_it && open->engine) {
+        go_on(open, job);
+        return;
+    }
+    if (open->verdict == RESUME_GO_ON) { /* a newer one of the same job goes on */
+        open->verdict = RESUME_ABANDON;
+        error_set(&open->why, ERROR_CANCELLED, "a newer run of the job goes on");
+    }
+    say_open(open, open->verdict == RESUME_START_OVER ? EVENT_RUN_STARTS_OVER : EVENT_RUN_ABANDONED, &open->why,
+             open->verdict == RESUME_START_OVER ? "the interrupted backup is taken back; a new one begins"
+                                                : "the interrupted backup is taken back");
+    bool starts_over = open->verdict == RESUME_START_OVER && free_for_it;
+    take_back(open);
+    if (starts_over)
+        job_enqueue(job, EVENT_RUN_PROGRESS, "the run before it, which starts over");
+}
+
+void jobs_abandon(struct open_run *open, const char *why) {
+    open->verdict = RESUME_ABANDON;
+    error_set(&open->why, ERROR_CANCELLED, "%s", why);
+    LIST_INSERT_HEAD(&open->jobs->open_runs, open, entry);
+    take_back(open);
+}
+
+void jobs_take_up(struct jobs *jobs, const char *name) {
+    struct open_run *open = LIST_FIRST(&jobs->open_runs), *next;
+    for (; open; open = next) {
+        next = LIST_NEXT(open, entry);
+        if (!open->abandon && (!name || strcmp(open->job, name) == 0))
+            take_up(open);
+    }
+}
+
+bool jobs_knows_run(const struct jobs *jobs, const char *run) {
+    const struct open_run *open;
+    LIST_FOREACH(open, &jobs->open_runs, entry)
+    if (strcmp(open->result.run, run) == 0)
+        return true;
+    for (size_t i = 0; i < jobs->count; i++)
+        if (jobs->items[i]->state != JOB_IDLE && strcmp(jobs->items[i]->run, run) == 0)
+            return true;
+    return false;
+}
