@@ -24,6 +24,7 @@ struct reload_waiter {
 struct reload {
     uv_work_t work;
     bool running, again;
+    struct config *running_config;   /* what the files' jobs are compared with; held while the worker reads */
     struct config *config;           /* what was read; NULL where it is wrong */
     struct config_problems problems; /* of the last reload that failed */
     struct reload_waiter *waiting;

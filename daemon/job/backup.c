@@ -484,6 +484,7 @@ static void step(struct backup *backup) {
         backup_write_give_up(backup);
         return;
     case UNDO:
+        open_sessions(backup);
         take_back(backup);
         return;
     case OVER:

@@ -133,6 +133,10 @@ typedef const char *config_getenv(const char *name);
  */
 struct config *config_load(const char *file, config_getenv *environment, struct config_problems *problems);
 
+/* The same files anew. Where `running` has jobs, a jobs.d that is not there is wrong; an empty one is good: no jobs. */
+struct config *config_reload(const struct config *running, config_getenv *environment,
+                             struct config_problems *problems);
+
 /* Pure: the same from memory. */
 struct config_text {
     const char *file; /* its name for messages; for a job: the path, its base name without ".conf" is the job's */

@@ -65,6 +65,7 @@ static void what_is_no_span_is_refused(void **state) {
                                       "999999999999999y",
                                       "9223372036854775807h",
                                       "18446744073709551615us 1us",
+                                      "18446744073709.9s",
                                       "18446744073709551615.9us 1s"};
     for (size_t i = 0; i < array_length(bad); i++) {
         int64_t ms = -1;

@@ -213,11 +213,28 @@ void world_keep(struct world *world) {
     assert_non_null(world->state);
 }
 
+static bool nothing(struct sqlite3 *db, void *arg, struct error *error) {
+    (void)db, (void)arg, (void)error;
+    return true;
+}
+
+static void on_nothing_done(void *arg, const struct error *error) {
+    (void)error;
+    *(bool *)arg = true;
+}
+
+/* What was asked of the state before is over. */
+static void until_written(struct world *world) {
+    bool written = false;
+    state_do(world->state, &(struct state_order){.work = nothing, .done = on_nothing_done, .arg = &written});
+    run_until(&world->loop, &written);
+}
+
 void world_kill(struct world *world) {
     backup_free(take_pointer(world->backup));
     cloud_no_rules(world->cloud);
     cloud_forget_held(world->cloud);
-    run_for(&world->loop, 5);
+    until_written(world);
     assert_int_equal(world->times, 0);
 }
 
@@ -233,6 +250,7 @@ static bool load(struct sqlite3 *db, void *arg, struct error *error) {
 
 bool world_checkpoint(struct world *world, struct checkpoint *checkpoint) {
     struct error error = {0};
+    until_written(world);
     *checkpoint = (struct checkpoint){0};
     if (!state_do_now(world->state, load, checkpoint, &error))
         fail_msg("%s", error.message);

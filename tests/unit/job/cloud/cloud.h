@@ -64,9 +64,11 @@ void cloud_forget_held(struct cloud *cloud);
 
 /* The table, whose segments are as many as pages were given for; each page's items are a JSON text "{...},{...}". */
 void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsigned count);
-unsigned cloud_pages(const struct cloud *cloud); /* how many were given */
+unsigned cloud_pages(const struct cloud *cloud);            /* how many were given */
+void cloud_keep_pages(struct cloud *cloud, unsigned count); /* the first ones, as they were given */
 void cloud_no_pages(struct cloud *cloud);
-void cloud_circle(struct cloud *cloud); /* every page says that the first follows */
+void cloud_circle(struct cloud *cloud);                   /* every page says that the first follows */
+void cloud_table_id(struct cloud *cloud, const char *id); /* borrowed */
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes);
 
 /* The store. */

@@ -21,13 +21,21 @@ unsigned cloud_pages(const struct cloud *cloud) {
     return (unsigned)cloud->page_count;
 }
 
-void cloud_no_pages(struct cloud *cloud) {
-    while (cloud->page_count)
+void cloud_keep_pages(struct cloud *cloud, unsigned count) {
+    while (cloud->page_count > count)
         free(cloud->pages[--cloud->page_count].items);
+}
+
+void cloud_no_pages(struct cloud *cloud) {
+    cloud_keep_pages(cloud, 0);
 }
 
 void cloud_circle(struct cloud *cloud) {
     cloud->circle = true;
+}
+
+void cloud_table_id(struct cloud *cloud, const char *id) {
+    cloud->table_id = id;
 }
 
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes) {
@@ -59,8 +67,8 @@ char *table_label(const struct request *request) {
 static void describe(const struct cloud *cloud, struct request *request) {
     _cleanup_free_ char *body =
         x_printf("{\"Table\":{\"TableName\":\"tab\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/tab\","
-                 "\"TableId\":\"id-1\",\"TableStatus\":\"ACTIVE\",\"ItemCount\":3,\"TableSizeBytes\":%" PRIu64 "}}",
-                 cloud->table_bytes);
+                 "\"TableId\":\"%s\",\"TableStatus\":\"ACTIVE\",\"ItemCount\":3,\"TableSizeBytes\":%" PRIu64 "}}",
+                 cloud->table_id ? cloud->table_id : "id-1", cloud->table_bytes);
     reply(request, 200, "", body, strlen(body));
 }
 
