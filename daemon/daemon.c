@@ -170,7 +170,8 @@ static bool open_all(struct daemon *daemon, const struct daemon_options *options
     daemon->shared = (struct engine_shared){.loop = &daemon->loop,
                                             .workshop = workshop_new(config->buffer_memory),
                                             .reporter = open_reporter(daemon, config),
-                                            .templates = daemon->templates};
+                                            .templates = daemon->templates,
+                                            .in_use = in_use_new()};
     daemon->alarms = alarm_queue_new(&daemon->loop, error);
     if (!daemon->alarms || !open_state(daemon, options, config, error))
         return false;
@@ -185,6 +186,7 @@ static void close_all(struct daemon *daemon) {
         report(daemon->shared.reporter, EVENT(EVENT_STOPPED, .message = "dynamodb-backupd " VERSION " has stopped"));
         reporter_free(daemon->shared.reporter);
     }
+    in_use_free(daemon->shared.in_use);
     mail_templates_free(daemon->templates);
     config_problems_fini(&daemon->reload.problems);
     error_clear(&daemon->set_aside);

@@ -70,6 +70,7 @@ void method_refuse(struct daemon *daemon, struct control_request *request, enum 
 void method_list(void *arg, struct control_request *request);
 void method_show(void *arg, struct control_request *request);
 void method_link(void *arg, struct control_request *request);
+void method_prune(void *arg, struct control_request *request); /* methods_prune.c */
 
 /* methods_history.c */
 void method_history(void *arg, struct control_request *request);

@@ -36,6 +36,7 @@ struct catalog {
     char *parent; /* PREFIXAWSDynamoDB/ */
     struct folder **folders;
     size_t count, started, ended;
+    int64_t now;             /* seconds since 1970, by the store's clock; 0: it sent no Date */
     struct error unreadable; /* the first backup.json that could not be read */
     unsigned reading;
     catalog_done *done;
@@ -100,6 +101,7 @@ static void take_summary(struct folder *folder, const struct s3_answer *answer) 
         return;
     folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 &&
                     strcmp(folder->summary.id, folder->id) == 0 && is_of_table(&folder->summary, catalog->job->table);
+    folder->summary.after_now = backup_id_after(folder->id, catalog->now);
     folder->summary.uri = x_printf("s3://%s/%s%s/", catalog->job->bucket, catalog->parent, folder->id);
 }
 
@@ -155,6 +157,7 @@ static void on_list(void *arg, const struct s3_answer *answer, const struct erro
         fail(catalog, error);
         return;
     }
+    catalog->now = answer->date;
     for (size_t i = 0; i < answer->prefix_count; i++)
         add_folder(catalog, answer->prefixes[i]);
     if (answer->next)

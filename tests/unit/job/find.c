@@ -197,6 +197,22 @@ static void the_latest_of_a_job_is_its_own_newest(void **state) {
     assert_string_equal(shelf->job, "students");
 }
 
+/* A host whose clock ran ahead made it: it stands last in the list and is not the latest. */
+static void a_backup_of_the_future_is_never_the_latest(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "p/", FIRST, FIRST, "students");
+    put(shelf, "p/", THIRD, THIRD, "students");
+    cloud_date(shelf->world->cloud, 1751767400 - 7); /* THIRD's second, less what clocks may differ */
+    find(shelf, "students@latest");
+    assert_string_equal(shelf->ids, FIRST);
+    cloud_date(shelf->world->cloud, 1751767400 - 6);
+    find(shelf, "students@latest");
+    assert_string_equal(shelf->ids, THIRD);
+    cloud_date(shelf->world->cloud, 1751767100);
+    find(shelf, "students@latest");
+    assert_int_equal(shelf->code, ERROR_NOT_FOUND);
+}
+
 static void a_backup_is_found_by_its_address(void **state) {
     struct shelf *shelf = *state;
     put(shelf, "moved/", FIRST, FIRST, "second");
@@ -409,6 +425,7 @@ int main(void) {
         WITH_SHELF(a_catalog_cancelled_at_any_moment_leaves_nothing),
         WITH_SHELF(a_backup_is_found_by_its_id_whatever_job_made_it),
         WITH_SHELF(the_latest_of_a_job_is_its_own_newest),
+        WITH_SHELF(a_backup_of_the_future_is_never_the_latest),
         WITH_SHELF(a_backup_is_found_by_its_address),
         WITH_SHELF(what_is_not_there_is_said),
         WITH_SHELF(a_place_that_may_not_be_read_is_said_where_no_other_has_it),
