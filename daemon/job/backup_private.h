@@ -59,6 +59,7 @@ struct backup {
     struct checkpoint checkpoint;    /* as the state had it */
     struct checkpoint_object *loose; /* names that no cut holds; strings are the checkpoint's */
     size_t loose_count;
+    bool counts_are_old; /* it had been over, and the state had stayed behind */
     int64_t taken_up; /* by the monotonic clock: what the process before had sent may land until some time after it */
 
     /* what is under way; NULL where nothing is */

@@ -47,6 +47,10 @@ void backup_fill_result(const struct backup *backup, struct run_result *result) 
         result->undo_error = error_copy(&backup->undo_failure);
         return;
     }
+    if (backup->counts_are_old)
+        result->warning =
+            x_strdup("the backup is whole, but the state could not be written while it was made: the numbers "
+                     "and files named here are those of an earlier moment; see dynamodb-backupctl show");
     result->stored_bytes = backup_record_stored(record);
     list_keys(backup, result);
 }

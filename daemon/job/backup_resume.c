@@ -110,6 +110,7 @@ static void on_compared(void *arg, enum audit_result result, const struct error 
         return;
     case AUDIT_COMMITTED:
         backup_say(backup, EVENT_RUN_PROGRESS, "its backup.json stands already", NULL);
+        backup->counts_are_old = !backup->checkpoint.run.complete;
         backup_enter(backup, OVER);
         return;
     case AUDIT_DIFFERS:

@@ -58,7 +58,7 @@ static bool read_work(struct sqlite3 *db, void *arg, struct error *error) {
     for (; reading->count < reading->list.count; reading->count++) {
         const struct checkpoint_run *row = &reading->list.items[reading->count];
         unsigned deaths;
-        if ((!row->stopped && !checkpoint_count_death(db, row->run, &deaths, error)) ||
+        if (!checkpoint_count_death(db, row->run, &deaths, error) || /* a stop in peace is none, and counts once */
             !checkpoint_load(db, row->run, &reading->whole[reading->count], error))
             return false;
     }

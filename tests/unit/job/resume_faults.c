@@ -384,6 +384,25 @@ static void a_run_whose_state_stayed_behind_is_resumed_or_starts_over(void **sta
     }
 }
 
+/* The numbers are those of the last cut that was recorded: whoever reads them is told. */
+static void a_run_that_was_over_while_its_state_stayed_behind_says_so(void **state) {
+    (void)state;
+    struct world *world = begin_spoilt(FULL);
+    cloud_no_rules(world->cloud);
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "/backup.json", .act = CLOUD_HOLD});
+    assert_true(cloud_release(world->cloud, "Scan"));
+    world_until_held(world, "/backup.json", 1);
+    assert_true(cloud_release(world->cloud, "/backup.json"));
+    world_kill(world);
+    size_t objects = cloud_objects(world->cloud);
+    resume(world);
+    assert_int_equal(world->result.outcome, RUN_SUCCEEDED);
+    assert_non_null(world->result.warning);
+    assert_int_equal(cloud_objects(world->cloud), objects);
+    assert_data_is_the_manifests(world);
+    end(world);
+}
+
 static void a_stop_without_a_state_is_a_cancel(void **state) {
     struct world *world = *state;
     world_job(world, "PartSize=64K\n[Scan]\nSegments=1\n");
@@ -440,6 +459,7 @@ int main(void) {
         cmocka_unit_test(an_abandoning_that_is_cancelled_leaves_no_handle),
         cmocka_unit_test(a_run_goes_on_without_a_state_and_says_so_once),
         cmocka_unit_test(a_run_whose_state_stayed_behind_is_resumed_or_starts_over),
+        cmocka_unit_test(a_run_that_was_over_while_its_state_stayed_behind_says_so),
         WITH_WORLD(a_stop_without_a_state_is_a_cancel),
         cmocka_unit_test(what_does_not_fit_together_starts_over),
     };
