@@ -467,6 +467,26 @@ static void what_was_begun_is_finished(void **state) {
     fail_msg("a prune of one backup takes more than 24 requests");
 }
 
+/* Interrupted a month ago, and our state has it still: it may go on. */
+static void a_run_that_may_be_resumed_is_left(void **state) {
+    struct yard *yard = *state;
+    keep_state(yard);
+    world_job(yard->world, "[Retention]\nKeepLast=1\n");
+    struct past open = put_remains(yard, 30, 1, NULL), dead = put_remains(yard, 30, 2, NULL);
+    _cleanup_free_ char *text = x_printf(
+        "INSERT INTO checkpoint(run, job, settings, table_name, table_arn, region, bucket, prefix, formats, "
+        "started, segments, table_bytes, part_size, scan_started, numbers) VALUES('%s', 'j', '{}', 'tab', 'a', "
+        "'r', 'bkt', 'p/', 'json/none', 1, 1, 1, 1, 1, 1)",
+        open.run);
+    run_sql(yard, text, NULL, NULL);
+    prune(yard);
+    expect(yard, &open, "left", "under way, or will be resumed");
+    expect(yard, &dead, "removed", "30 days");
+    run_sql(yard, "DELETE FROM checkpoint", NULL, NULL);
+    prune(yard);
+    expect(yard, &open, "removed", "30 days");
+}
+
 /* It had been begun, and then the rules were changed: it stands whole, and is forgotten. */
 static void what_is_kept_after_all_is_not_finished_later(void **state) {
     struct yard *yard = *state;
@@ -522,6 +542,7 @@ int main(void) {
         IN_YARD(a_stop_ends_between_two_backups),
         IN_YARD(it_is_written_down_before_anything_goes),
         IN_YARD(what_was_begun_is_finished),
+        IN_YARD(a_run_that_may_be_resumed_is_left),
         IN_YARD(what_is_kept_after_all_is_not_finished_later),
         IN_YARD(without_a_state_that_writes_nothing_goes),
         IN_YARD(a_cancelled_prune_never_tells),
