@@ -51,7 +51,7 @@ struct cloud {
     size_t page_count;
     bool circle, small_parts;
     uint64_t table_bytes;
-    const char *table_id;          /* NULL: id-1 */
+    const char *table_id; /* NULL: id-1 */
     int64_t date;
     struct cloud_object **objects; /* in order of key */
     size_t object_count;
