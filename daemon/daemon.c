@@ -19,6 +19,7 @@
 
 #include "base/memory.h"
 #include "daemon_private.h"
+#include "report/journal.h"
 
 static const char *environment(const char *name) {
     return getenv(name);
@@ -143,6 +144,13 @@ static int log_level(const struct daemon *daemon, const struct config *config) {
     return quieter ? LOG_WARNING : config->log_level;
 }
 
+/* Where nobody but a person reads, levels are words. */
+static struct reporter *open_reporter(const struct daemon *daemon, const struct config *config) {
+    bool to_journal = reporter_stderr_is_journal();
+    return daemon->local && !to_journal ? reporter_new_writer(log_level(daemon, config), journal_write_words, NULL)
+                                        : reporter_new(log_level(daemon, config), to_journal);
+}
+
 /* The tool's own, or none; else the daemon's. */
 static bool open_state(struct daemon *daemon, const struct daemon_options *options, const struct config *config,
                        struct error *error) {
@@ -159,11 +167,11 @@ static bool open_all(struct daemon *daemon, const struct daemon_options *options
     daemon->templates = path ? mail_templates_load(NULL, error) : NULL;
     if (!daemon->templates)
         return false;
-    daemon->shared =
-        (struct engine_shared){.loop = &daemon->loop,
-                               .workshop = workshop_new(config->buffer_memory),
-                               .reporter = reporter_new(log_level(daemon, config), reporter_stderr_is_journal()),
-                               .templates = daemon->templates};
+    daemon->shared = (struct engine_shared){.loop = &daemon->loop,
+                                            .workshop = workshop_new(config->buffer_memory),
+                                            .reporter = open_reporter(daemon, config),
+                                            .templates = daemon->templates,
+                                            .in_use = in_use_new()};
     daemon->alarms = alarm_queue_new(&daemon->loop, error);
     if (!daemon->alarms || !open_state(daemon, options, config, error))
         return false;
@@ -178,6 +186,7 @@ static void close_all(struct daemon *daemon) {
         report(daemon->shared.reporter, EVENT(EVENT_STOPPED, .message = "dynamodb-backupd " VERSION " has stopped"));
         reporter_free(daemon->shared.reporter);
     }
+    in_use_free(daemon->shared.in_use);
     mail_templates_free(daemon->templates);
     config_problems_fini(&daemon->reload.problems);
     error_clear(&daemon->set_aside);
@@ -249,7 +258,7 @@ int daemon_run(const struct daemon_options *options) {
     int status = start(&daemon, options, config);
     config_unref(config);
     if (uv_loop_close(&daemon.loop) != 0) {
-        fputs("<3>a handle was left open at the end\n", stderr);
+        fprintf(stderr, "%sa handle was left open at the end\n", options->local ? "" : "<3>");
         status = EXIT_FAILURE;
     }
     return status;

@@ -24,6 +24,7 @@ struct reload_waiter {
 struct reload {
     uv_work_t work;
     bool running, again;
+    struct config *running_config;   /* what the files' jobs are compared with; held while the worker reads */
     struct config *config;           /* what was read; NULL where it is wrong */
     struct config_problems problems; /* of the last reload that failed */
     struct reload_waiter *waiting;
@@ -69,6 +70,7 @@ void method_refuse(struct daemon *daemon, struct control_request *request, enum 
 void method_list(void *arg, struct control_request *request);
 void method_show(void *arg, struct control_request *request);
 void method_link(void *arg, struct control_request *request);
+void method_prune(void *arg, struct control_request *request); /* methods_prune.c */
 
 /* methods_history.c */
 void method_history(void *arg, struct control_request *request);

@@ -2,8 +2,8 @@
 /*
  * SIGHUP: all or nothing.
  *
- *     reload --worker: config_load()--> wrong: the running configuration stays, every problem is logged and shown in status
- *                                   --> right: jobs_apply()
+ *     reload --worker: config_reload()--> wrong: the running configuration stays, every problem is logged and shown in status
+ *                                     --> right: jobs_apply()
  *
  * A second one during the first is done after it, once, however many came.
  */
@@ -17,7 +17,7 @@ static const char *environment(const char *name) {
 /* On a worker thread. */
 static void load(uv_work_t *work) {
     struct daemon *daemon = work->data;
-    daemon->reload.config = config_load(daemon->config_file, environment, &daemon->reload.problems);
+    daemon->reload.config = config_reload(daemon->reload.running_config, environment, &daemon->reload.problems);
 }
 
 static void say(struct daemon *daemon, enum event_kind kind, const char *message) {
@@ -74,6 +74,7 @@ static void on_loaded(uv_work_t *work, int status) {
     struct daemon *daemon = work->data;
     (void)status;
     daemon->reload.running = false;
+    config_unref(take_pointer(daemon->reload.running_config));
     if (daemon->stopping) {
         if (daemon->reload.config)
             config_unref(take_pointer(daemon->reload.config));
@@ -95,6 +96,7 @@ static void on_loaded(uv_work_t *work, int status) {
 
 static void start(struct daemon *daemon) {
     daemon->reload.running = true;
+    daemon->reload.running_config = config_ref(jobs_config(daemon->jobs));
     daemon->reload.work.data = daemon;
     config_problems_fini(&daemon->reload.problems);
     notify_reloading();

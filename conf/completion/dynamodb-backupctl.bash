@@ -14,7 +14,7 @@ _dynamodb_backupctl_names() { # COMMAND MEMBER: the MEMBERs in what COMMAND prin
 
 _dynamodb_backupctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands='check next status run cancel list show link history'
+    local commands='check next status run cancel list show link prune history'
     local options='--config --socket --json --local --state --help --version'
     COMPREPLY=()
     case $prev in
@@ -32,6 +32,7 @@ _dynamodb_backupctl() {
     done
     case $command in
         run) options+=' --wait' ;;
+        prune) options+=' --dry-run' ;;
         next) options+=' --timezone --count --from' ;;
         history) options+=' --count' ;;
         show | link) options+=' --region --profile --role-arn' ;;
@@ -42,7 +43,7 @@ _dynamodb_backupctl() {
     fi
     case $command in
         '') mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-        status | run | cancel | list | history) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names status name)" -- "$cur") ;;
+        status | run | cancel | list | prune | history) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names status name)" -- "$cur") ;;
         show | link) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names list id) $(_dynamodb_backupctl_names status name | sed 's/$/@latest/')" -- "$cur") ;;
         next) mapfile -t COMPREPLY < <(compgen -W '@hourly @daily @weekly @monthly @yearly' -- "$cur") ;;
     esac

@@ -42,6 +42,7 @@ _dynamodb_backupctl() {
         'show:one backup'
         'link:fresh download links'
         'history:past runs'
+        'prune:apply retention now'
     )
     _arguments -C $global '1:command:->command' '*::argument:->argument' && return
     case $state in
@@ -50,6 +51,7 @@ _dynamodb_backupctl() {
             case $words[1] in
                 run) _arguments $global '--wait[stay until it is over]' '1:job:_dynamodb_backupctl_jobs' ;;
                 history) _arguments $global '--count[how many]:number:' '1:job:_dynamodb_backupctl_jobs' ;;
+                prune) _arguments $global '--dry-run[only show what would go, and why]' '1:job:_dynamodb_backupctl_jobs' ;;
                 status | cancel | list) _arguments $global '1:job:_dynamodb_backupctl_jobs' ;;
                 show | link)
                     _arguments $global '--region[of an s3:// address]:region:' '--profile[to read it with]:profile:' \

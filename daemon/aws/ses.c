@@ -115,13 +115,19 @@ char *ses_mail_body(const struct ses_mail *mail) {
     return x_strdup(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+const char *ses_message_id(const struct json_object *answer, struct error *error) {
+    const char *id = json_need_string(answer, "MessageId", error);
+    if (!id)
+        error_context(error, "SendEmail");
+    return id;
+}
+
 static void on_done(void *arg, struct json_object *answer, const struct http_answer *http, const struct error *error) {
     (void)http;
     struct ses_call call = *(struct ses_call *)arg;
     free(arg);
     _cleanup_error_ struct error broken = {0};
-    const char *id = error ? NULL : json_need_string(answer, "MessageId", &broken);
-    error_context(&broken, "SendEmail");
+    const char *id = error ? NULL : ses_message_id(answer, &broken);
     call.done(call.arg, id, error ? error : id ? NULL : &broken);
 }
 

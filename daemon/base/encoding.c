@@ -149,59 +149,6 @@ void markup_escape(struct buffer *out, const char *text) {
     }
 }
 
-/* The length of the UTF-8 sequence at the start of `text`, 0 where there is none. (RFC 3629, section 4.) */
-static size_t utf8_length(const unsigned char *text, size_t length) {
-    unsigned char c = text[0], low = 0x80, high = 0xbf;
-    size_t need = c < 0x80                 ? 1
-                  : c >= 0xc2 && c <= 0xdf ? 2
-                  : c >= 0xe0 && c <= 0xef ? 3
-                  : c >= 0xf0 && c <= 0xf4 ? 4
-                                           : 0;
-    if (!need || need > length)
-        return 0;
-    if (c == 0xe0)
-        low = 0xa0; /* overlong */
-    else if (c == 0xed)
-        high = 0x9f; /* surrogates */
-    else if (c == 0xf0)
-        low = 0x90; /* overlong */
-    else if (c == 0xf4)
-        high = 0x8f; /* over U+10FFFF */
-    for (size_t i = 1; i < need; i++, low = 0x80, high = 0xbf)
-        if (text[i] < low || text[i] > high)
-            return 0;
-    return need;
-}
-
-/* How many of the first bytes are ASCII, eight at a time: pages are megabytes, and most of them is. */
-static size_t ascii_length(const unsigned char *text, size_t length) {
-    size_t at = 0;
-    uint64_t word;
-    for (; at + sizeof word <= length; at += sizeof word) {
-        memcpy(&word, text + at, sizeof word);
-        if (word & 0x8080808080808080u)
-            break;
-    }
-    return at;
-}
-
-bool utf8_valid(const char *text, size_t length) {
-    const unsigned char *at = (const unsigned char *)text;
-    while (length) {
-        size_t plain = ascii_length(at, length);
-        at += plain;
-        length -= plain;
-        if (!length)
-            return true;
-        size_t step = utf8_length(at, length);
-        if (!step)
-            return false;
-        at += step;
-        length -= step;
-    }
-    return true;
-}
-
 static void quote_ascii(struct buffer *out, char c) {
     switch (c) {
     case '"':
@@ -231,7 +178,7 @@ void json_quote(struct buffer *out, const char *text) {
     size_t left = strlen(text);
     buffer_add_char(out, '"');
     while (left) {
-        size_t step = utf8_length((const unsigned char *)text, left);
+        size_t step = utf8_character(text, left);
         if (step == 1)
             quote_ascii(out, *text);
         else if (step)

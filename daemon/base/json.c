@@ -59,9 +59,10 @@ struct json_object *json_parse(const char *text, size_t length, struct error *er
         error_set(error, ERROR_CORRUPT, "JSON of %zu bytes is too long", length);
         return NULL;
     }
-    size_t lenience = find_lenience(text, length);
-    if (lenience < length || !utf8_valid(text, length)) {
-        error_set(error, ERROR_CORRUPT, "JSON at byte %zu: what stands there is no JSON, or not UTF-8", lenience);
+    size_t lenience = find_lenience(text, length), readable = utf8_prefix(text, length);
+    if (lenience < length || readable < length) {
+        error_set(error, ERROR_CORRUPT, "JSON at byte %zu: what stands there is %s",
+                  lenience < readable ? lenience : readable, lenience < readable ? "no JSON" : "not UTF-8");
         return NULL;
     }
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
@@ -99,6 +100,11 @@ struct json_object *json_array_at(const struct json_object *object, const char *
 int64_t json_integer(const struct json_object *object, const char *name, int64_t fallback) {
     struct json_object *value = member(object, name, json_type_int);
     return value ? json_object_get_int64(value) : fallback;
+}
+
+uint64_t json_count(const struct json_object *object, const char *name) {
+    int64_t value = json_integer(object, name, 0);
+    return value > 0 ? (uint64_t)value : 0;
 }
 
 bool json_boolean(const struct json_object *object, const char *name, bool fallback) {

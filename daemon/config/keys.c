@@ -32,7 +32,10 @@ const struct config_section_info config_sections[CONFIG_SECTIONS] = {
     [SECTION_EMAIL] = {"Email", .help = "Who is told"},
     [SECTION_LINK] = {"Link", .later = true, .help = "How the download link is made"},
     [SECTION_CLOUDWATCH] = {"CloudWatch", .help = "A copy of the job's journal in CloudWatch Logs"},
-    [SECTION_RETENTION] = {"Retention", .later = true, .help = "Which backups are kept"},
+    [SECTION_RETENTION] =
+        {"Retention", .help =
+                          "Which backups are kept; without any of these keys all are. Each key counts on its own, as "
+                          "in restic's forget, and the newest good backup is never removed"},
     [SECTION_DRILL] = {"Drill", .later = true, .help = "Restoring the newest backup, to see that it restores"},
 };
 
@@ -61,6 +64,11 @@ static const struct config_word mail_on[] = {
 /* A number of any kind within bounds. */
 #define WITHIN(kind_, slot_, least_, most_) .kind = (kind_), .slot = (slot_), .least = (least_), .most = (most_)
 #define WORDS(kind_, slot_, words_)         .kind = (kind_), .slot = (slot_), .words = (words_)
+#define KEEP(name_, member_, help_)                                                                                    \
+    {                                                                                                                  \
+        SECTION_RETENTION, name_, WITHIN(KIND_NUMBER, JOB(member_), 1, 1000000), .zero = "none", .preset = "none",     \
+                                                                                 .help = help_                         \
+    }
 #define URL(service_, name_)                                                                                           \
     { SECTION_ENDPOINTS, name_, TEXT(DAEMON(endpoints[service_]), name_is_url, URL_FORM), .help = "The URL of " name_ }
 /* Named in the contract, built by a later release: known, and refused by that name. */
@@ -233,13 +241,14 @@ static const struct config_key keys[] = {
     {SECTION_CLOUDWATCH, "Region", TEXT(JOB(logs_region), name_is_region, REGION_FORM), .shown = "the job's",
      .help = "The region of CloudWatch Logs"},
 
-    LATER(SECTION_RETENTION, "KeepLast", "How many of the newest are kept"),
-    LATER(SECTION_RETENTION, "KeepHourly", "For how many hours the newest of each is kept"),
-    LATER(SECTION_RETENTION, "KeepDaily", "For how many days the newest of each is kept"),
-    LATER(SECTION_RETENTION, "KeepWeekly", "For how many weeks the newest of each is kept"),
-    LATER(SECTION_RETENTION, "KeepMonthly", "For how many months the newest of each is kept"),
-    LATER(SECTION_RETENTION, "KeepYearly", "For how many years the newest of each is kept"),
-    LATER(SECTION_RETENTION, "KeepWithin", "All of the last so long are kept"),
+    KEEP("KeepLast", keep_last, "So many of the newest backups are kept"),
+    KEEP("KeepHourly", keep_hourly, "The newest of each hour, for so many hours that have one"),
+    KEEP("KeepDaily", keep_daily, "The newest of each day in the job's TimeZone, for so many days that have one"),
+    KEEP("KeepWeekly", keep_weekly, "The newest of each ISO week (Monday to Sunday), for so many weeks that have one"),
+    KEEP("KeepMonthly", keep_monthly, "The newest of each month, for so many months that have one"),
+    KEEP("KeepYearly", keep_yearly, "The newest of each year, for so many years that have one"),
+    {SECTION_RETENTION, "KeepWithin", .kind = KIND_PERIOD, .slot = JOB(keep_within), .zero = "none", .preset = "none",
+     .help = "All backups are kept that are younger than so long, counted back from the newest one"},
 
     LATER(SECTION_DRILL, "Schedule", "When the drill runs"),
     LATER(SECTION_DRILL, "TablePrefix", "What the scratch table's name begins with"),

@@ -71,17 +71,27 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* No folder is no jobs. */
-static void load_jobs(struct config_builder *builder, const char *folder, struct config_problems *problems) {
+/* No folder is no jobs; but where there were some, they are not gone because a disk was not mounted or a mv went wrong. */
+static void tell_no_folder(const char *folder, int why, size_t running, struct config_problems *problems) {
+    _cleanup_error_ struct error error = {0};
+    struct config_place place = {.file = folder, .in_job = true};
+    if (why != ENOENT)
+        error_set_errno(&error, why, "cannot be read");
+    else if (running)
+        error_set(&error, ERROR_INVALID,
+                  "the folder is gone, and with it the files of all %zu jobs; put it back (an empty one removes them)",
+                  running);
+    if (error.code)
+        config_problem_take(problems, &place, &error);
+}
+
+/* `running`: jobs that were read from there before. */
+static void load_jobs(struct config_builder *builder, const char *folder, size_t running,
+                      struct config_problems *problems) {
     struct dirent **entries;
     int count = scandir(folder, &entries, is_job_file, by_bytes);
     if (count < 0) {
-        _cleanup_error_ struct error error = {0};
-        struct config_place place = {.file = folder, .in_job = true};
-        if (errno == ENOENT)
-            return;
-        error_set_errno(&error, errno, "cannot be read");
-        config_problem_take(problems, &place, &error);
+        tell_no_folder(folder, errno, running, problems);
         return;
     }
     for (int i = 0; i < count; i++) {
@@ -92,7 +102,8 @@ static void load_jobs(struct config_builder *builder, const char *folder, struct
     free(entries);
 }
 
-struct config *config_load(const char *file, config_getenv *environment, struct config_problems *problems) {
+static struct config *load(const char *file, config_getenv *environment, size_t running,
+                           struct config_problems *problems) {
     _cleanup_buffer_ struct buffer bytes = BUFFER_INIT(READ_LIMIT);
     _cleanup_error_ struct error error = {0};
     struct config_place place = {.file = file};
@@ -102,6 +113,15 @@ struct config *config_load(const char *file, config_getenv *environment, struct 
     struct config_builder *builder = config_builder_new(&text, environment, problems);
     const char *slash = strrchr(file, '/');
     _cleanup_free_ char *folder = x_printf("%.*sjobs.d", slash ? (int)(slash - file + 1) : 0, file);
-    load_jobs(builder, folder, problems);
+    load_jobs(builder, folder, running, problems);
     return config_builder_finish(builder);
+}
+
+struct config *config_load(const char *file, config_getenv *environment, struct config_problems *problems) {
+    return load(file, environment, 0, problems);
+}
+
+struct config *config_reload(const struct config *running, config_getenv *environment,
+                             struct config_problems *problems) {
+    return load(running->file, environment, running->job_count, problems);
 }

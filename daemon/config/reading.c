@@ -100,6 +100,15 @@ static bool read_percent(const struct reading *reading) {
     return true;
 }
 
+static bool read_period(const struct reading *reading) {
+    struct config_period period = {0};
+    bool none = strcmp(reading->value, reading->key->zero) == 0;
+    if (!none && !value_period(reading->value, &period))
+        return refuse(reading);
+    *(struct config_period *)reading->slot = period;
+    return true;
+}
+
 static bool read_boolean(const struct reading *reading) {
     return value_boolean(reading->value, reading->slot) || refuse(reading);
 }
@@ -225,6 +234,8 @@ static const struct {
     [KIND_SCHEDULES] = {read_schedule, "five fields as crontab(5) has them, six with seconds first, or @daily and its kin; "
                                        "on lines of their own"},
     [KIND_ZONE] = {read_zone, "a time zone, such as Asia/Ho_Chi_Minh or UTC"},
+    [KIND_PERIOD] = {read_period, "years, months, weeks, days, hours and minutes (1y 6months, 4w, 30d, 36h; a month is M or "
+                                  "months, a minute min)"},
     [KIND_TAGS] = {read_tags, "KEY=VALUE, separated by commas or on lines of their own"},
 };
 /* clang-format on */

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "config/keys.h"
+#include "config/value.h"
 
 static const char *no_environment(const char *name) {
     (void)name;
@@ -71,6 +72,12 @@ static void add_schedules(struct json_object *list, const struct job_config *job
         add(list, x_strdup(schedule_text(job->schedules[i])));
 }
 
+static void add_period(struct json_object *list, const struct config_period *period) {
+    struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    value_format_period(&text, period);
+    add(list, buffer_take(&text));
+}
+
 static void add_addresses(struct json_object *list, config_list addresses) {
     for (size_t i = 0; addresses[i]; i++)
         add(list, x_strdup(addresses[i]));
@@ -114,6 +121,9 @@ static struct json_object *assignments(const struct config_key *key, const void 
         break;
     case KIND_ZONE:
         add(list, x_strdup(zone_name(*(struct zone *const *)slot)));
+        break;
+    case KIND_PERIOD:
+        add_period(list, slot);
         break;
     case KIND_TAGS:
         add_tags(list, *(char *const *)slot);

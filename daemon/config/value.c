@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "config/config.h"
 
 #define US_A_MS  UINT64_C(1000)
 #define US_A_S   (1000 * US_A_MS)
@@ -122,6 +123,60 @@ bool value_span(const char *text, int64_t *ms) {
     return true;
 }
 
+/* The calendar's own units, which have no fixed length; a week is seven of its days. */
+static const struct calendar_unit {
+    const char *name;
+    int years, months, days;
+} calendar_units[] = {
+    {"years", 1, 0, 0}, {"year", 1, 0, 0}, {"y", 1, 0, 0}, {"months", 0, 1, 0}, {"month", 0, 1, 0}, {"M", 0, 1, 0},
+    {"weeks", 0, 0, 7}, {"week", 0, 0, 7}, {"w", 0, 0, 7}, {"days", 0, 0, 1},   {"day", 0, 0, 1},   {"d", 0, 0, 1},
+};
+
+#define PERIOD_MOST 100000 /* of any unit */
+
+static bool add_calendar_unit(const char *name, size_t length, int count, struct config_period *period) {
+    for (size_t i = 0; i < array_length(calendar_units); i++) {
+        const struct calendar_unit *unit = &calendar_units[i];
+        if (strlen(unit->name) != length || strncmp(name, unit->name, length) != 0)
+            continue;
+        period->years += count * unit->years;
+        period->months += count * unit->months;
+        period->days += count * unit->days;
+        return true;
+    }
+    return false;
+}
+
+static bool read_period_part(const char **at, struct config_period *period) {
+    uint64_t count;
+    if (!read_digits(at, &count) || count > PERIOD_MOST)
+        return false;
+    skip_blanks(at);
+    size_t length = strcspn(*at, " \t.0123456789");
+    if (!length || (length == 1 && **at == 'm'))
+        return false;
+    if (!add_calendar_unit(*at, length, (int)count, period)) {
+        const char *end = *at;
+        uint64_t unit = read_unit(&end);
+        if (!unit)
+            return false;
+        period->ms += (int64_t)(count * unit / US_A_MS);
+    }
+    *at += length;
+    return true;
+}
+
+bool value_period(const char *text, struct config_period *period) {
+    *period = (struct config_period){0};
+    skip_blanks(&text);
+    for (int parts = 0; parts == 0 || *text; parts++) {
+        if (parts == 16 || !read_period_part(&text, period))
+            return false;
+        skip_blanks(&text);
+    }
+    return period->years || period->months || period->days || period->ms;
+}
+
 bool value_number(const char *text, uint64_t *number) {
     uint64_t value;
     if (!read_digits(&text, &value) || *text)
@@ -183,6 +238,28 @@ void value_format_span(struct buffer *out, int64_t ms) {
     }
     if (!*blank)
         buffer_add(out, "0");
+}
+
+/* 36h stay hours: a day is the calendar's. */
+void value_format_period(struct buffer *out, const struct config_period *period) {
+    const int64_t an_hour = 3600000;
+    const struct {
+        int64_t count;
+        const char *name;
+    } parts[] = {{period->years, "y"}, {period->months, "M"}, {period->days, "d"}, {period->ms / an_hour, "h"}};
+    const char *blank = "";
+    for (size_t i = 0; i < array_length(parts); i++) {
+        if (!parts[i].count)
+            continue;
+        buffer_printf(out, "%s%" PRId64 "%s", blank, parts[i].count, parts[i].name);
+        blank = " ";
+    }
+    if (period->ms % an_hour) {
+        buffer_add(out, blank);
+        value_format_span(out, period->ms % an_hour);
+    } else if (!*blank) {
+        buffer_add(out, "none");
+    }
 }
 
 void value_format_size(struct buffer *out, uint64_t bytes) {

@@ -34,7 +34,10 @@ const struct command commands[] = {
      false, command_link},
     {"verify", "BACKUP", "read everything back", NULL, NEEDS_ARGUMENT, 0, false, NULL},
     {"restore", "BACKUP", "write the items back into a table", NULL, NEEDS_ARGUMENT, 0, false, NULL},
-    {"prune", "JOB", "apply retention now", NULL, MAY_ARGUMENT, 0, false, NULL},
+    {"prune", "JOB", "apply retention now",
+     "Removes what the [Retention] keys of the job, or of every job, do not keep, and what died unfinished.\n"
+     "--dry-run   remove nothing: show what would go, what stays, and why\n",
+     MAY_ARGUMENT, TAKES_DRY_RUN, true, command_prune},
     {"history", "JOB", "past runs: when, how long, items, bytes, result, error",
      "--count N   how many, from the newest (50)\n", MAY_ARGUMENT, TAKES_COUNT, true, command_history},
     {"report", NULL, "a page about runs, sizes and failures", NULL, NO_ARGUMENT, 0, false, NULL},

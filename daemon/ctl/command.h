@@ -39,6 +39,7 @@ enum status command_list(const struct options *options);
 enum status command_show(const struct options *options);
 enum status command_link(const struct options *options);
 enum status command_history(const struct options *options);
+enum status command_prune(const struct options *options);
 
 /* `next` of a daemon's jobs, where `next` got no expression. */
 enum status command_next_jobs(const struct options *options);

@@ -29,6 +29,7 @@ static const struct option_row {
     {"--help", FLAG, offsetof(struct options, help), 0},
     {"--version", FLAG, offsetof(struct options, version), 0},
     {"--wait", FLAG, offsetof(struct options, wait), TAKES_WAIT},
+    {"--dry-run", FLAG, offsetof(struct options, dry_run), TAKES_DRY_RUN},
     {"--timezone", TEXT, offsetof(struct options, timezone), TAKES_TIMES},
     {"--count", NUMBER, offsetof(struct options, count), TAKES_COUNT},
     {"--from", TEXT, offsetof(struct options, from), TAKES_TIMES},

@@ -16,6 +16,7 @@ enum {
     TAKES_TIMES = 2,  /* --timezone --from */
     TAKES_COUNT = 8,  /* --count */
     TAKES_SOURCE = 4, /* --region --profile --role-arn: how to read an s3:// address */
+    TAKES_DRY_RUN = 16,
 };
 
 /* Strings are those of argv. NULL, 0, false: not given. */
@@ -25,7 +26,7 @@ struct options {
     const char *config, *socket, *state;
     const char *timezone, *from, *region, *profile, *role_arn;
     unsigned count;
-    bool json, local, wait, help, version;
+    bool json, local, wait, dry_run, help, version;
 };
 
 #define DEFAULT_CONFIG "/etc/dynamodb-backupd/dynamodb-backupd.conf"

@@ -17,6 +17,7 @@ void render_links(const struct json_object *reply, int64_t now, struct buffer *o
 /* Past runs. */
 void render_history(const struct json_object *reply, struct buffer *out);
 
+void render_pruned(const struct json_object *reply, struct buffer *out);
 void render_next(const struct json_object *reply, struct buffer *out);
 
 /* "studentData: success: 1,000 items, 120.0 KiB in 12.4 s", and where it stands; the links where there are some. */

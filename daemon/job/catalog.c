@@ -4,6 +4,8 @@
  *
  *     place -> LIST the folders below AWSDynamoDB/ -> READ the head of each backup.json,
  *     several at a time -> done, in order of ID
+ *
+ * One whole: place -> GET -> parsed by a worker -> done.
  */
 #include "job/catalog.h"
 
@@ -34,6 +36,7 @@ struct catalog {
     char *parent; /* PREFIXAWSDynamoDB/ */
     struct folder **folders;
     size_t count, started, ended;
+    int64_t now;             /* seconds since 1970, by the store's clock; 0: it sent no Date */
     struct error unreadable; /* the first backup.json that could not be read */
     unsigned reading;
     catalog_done *done;
@@ -98,6 +101,7 @@ static void take_summary(struct folder *folder, const struct s3_answer *answer) 
         return;
     folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 &&
                     strcmp(folder->summary.id, folder->id) == 0 && is_of_table(&folder->summary, catalog->job->table);
+    folder->summary.after_now = backup_id_after(folder->id, catalog->now);
     folder->summary.uri = x_printf("s3://%s/%s%s/", catalog->job->bucket, catalog->parent, folder->id);
 }
 
@@ -153,6 +157,7 @@ static void on_list(void *arg, const struct s3_answer *answer, const struct erro
         fail(catalog, error);
         return;
     }
+    catalog->now = answer->date;
     for (size_t i = 0; i < answer->prefix_count; i++)
         add_folder(catalog, answer->prefixes[i]);
     if (answer->next)
@@ -187,10 +192,21 @@ struct catalog *catalog_start(struct engine *engine, struct config *config, cons
 
 /* ------------------------------------------------------------ one backup.json, whole */
 
+/* On a worker: the record of a backup of many parts is megabytes, and the loop would stand still over it. */
+struct parsing {
+    uv_work_t work;
+    struct catalog_read *read; /* NULL: cancelled meanwhile */
+    char *text;
+    size_t length;
+    struct json_object *backup;
+    struct error error;
+};
+
 struct catalog_read {
     struct place *place;
     char *key;
     struct s3_call *call;
+    struct parsing *parsing;
     catalog_read_done *done;
     void *arg;
 };
@@ -198,6 +214,8 @@ struct catalog_read {
 static void read_free(struct catalog_read *read) {
     if (read->call)
         s3_cancel(read->call);
+    if (read->parsing)
+        read->parsing->read = NULL;
     place_close(read->place);
     free(read->key);
     free(read);
@@ -214,29 +232,52 @@ static void read_end(struct catalog_read *read, struct json_object *backup, cons
 }
 
 /* Somebody else's bytes under our name are told as that, and go no further. */
-static struct json_object *read_record(const struct catalog_read *read, const struct http_answer *http,
-                                       struct error *error) {
-    struct json_object *backup = json_parse(http->body, http->length, error);
-    if (backup && json_need_string(backup, "id", error) && json_need_string(backup, "job", error))
-        return backup;
-    json_object_put(backup);
-    error_context(error, "s3://%s/%s is no record of a backup", read->place->job->bucket, read->key);
-    return NULL;
+static void parse(uv_work_t *work) {
+    struct parsing *parsing = work->data;
+    struct json_object *backup = json_parse(parsing->text, parsing->length, &parsing->error);
+    if (backup && json_need_string(backup, "id", &parsing->error) && json_need_string(backup, "job", &parsing->error))
+        parsing->backup = backup;
+    else
+        json_object_put(backup);
+}
+
+static void on_parsed(uv_work_t *work, int status) {
+    struct parsing *parsing = work->data;
+    struct catalog_read *read = parsing->read;
+    (void)status;
+    if (read) {
+        read->parsing = NULL;
+        error_context(&parsing->error, "s3://%s/%s is no record of a backup", read->place->job->bucket, read->key);
+        read_end(read, parsing->backup, parsing->backup ? NULL : &parsing->error);
+    }
+    json_object_put(parsing->backup);
+    error_clear(&parsing->error);
+    free(parsing->text);
+    free(parsing);
+}
+
+static void parse_start(struct catalog_read *read, const struct http_answer *http) {
+    struct parsing *parsing = x_calloc(1, sizeof *parsing);
+    *parsing = (struct parsing){.read = read, .text = x_malloc(http->length + 1), .length = http->length};
+    if (http->length)
+        memcpy(parsing->text, http->body, http->length);
+    parsing->work.data = parsing;
+    read->parsing = parsing;
+    uv_queue_work(read->place->engine->shared.loop, &parsing->work, parse, on_parsed);
 }
 
 static void on_whole(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct catalog_read *read = arg;
-    _cleanup_error_ struct error failure = {0};
-    _cleanup_json_ struct json_object *backup = NULL;
+    _cleanup_error_ struct error missing = {0};
     read->call = NULL;
-    if (error)
-        failure = error_copy(error);
-    else if (!answer->found)
-        error_set(&failure, ERROR_NOT_FOUND, "no such backup: there is no s3://%s/%s", read->place->job->bucket,
+    if (!error && answer->found) {
+        parse_start(read, answer->http);
+        return;
+    }
+    if (!error)
+        error_set(&missing, ERROR_NOT_FOUND, "no such backup: there is no s3://%s/%s", read->place->job->bucket,
                   read->key);
-    else
-        backup = read_record(read, answer->http, &failure);
-    read_end(read, backup, failure.code ? &failure : NULL);
+    read_end(read, NULL, error ? error : &missing);
 }
 
 static void on_read_place(void *arg, const struct error *error) {

@@ -33,7 +33,7 @@ struct describe {
     enum describe_state state;
     struct dynamodb_call *call;
     struct json_object *definition, *unknown;
-    int64_t offset;
+    struct table_description description; /* from TABLE on; borrows from `definition` */
     describe_done *done;
     void *arg;
 };
@@ -51,18 +51,19 @@ static void note_unknown(struct describe *describe, const char *why) {
     json_object_array_add(describe->unknown, json_object_new_string(text));
 }
 
-static void finish(struct describe *describe) {
-    struct json_object *table = json_object_at(describe->definition, "Table");
-    struct table_description description = {.name = json_string(table, "TableName"),
-                                            .arn = json_string(table, "TableArn"),
-                                            .id = json_string(table, "TableId"),
-                                            .status = json_string(table, "TableStatus"),
-                                            .items = (uint64_t)json_integer(table, "ItemCount", 0),
-                                            .bytes = (uint64_t)json_integer(table, "TableSizeBytes", 0),
-                                            .clock_offset = describe->offset,
-                                            .definition = describe->definition};
-    describe->done(describe->arg, &description, NULL);
-    describe_free(describe);
+bool table_description_read(struct table_description *description, struct json_object *definition,
+                            struct error *error) {
+    const struct json_object *table = json_object_at(definition, "Table");
+    if (!json_need_string(table, "TableName", error) || !json_need_string(table, "TableArn", error))
+        return false;
+    *description = (struct table_description){.name = json_string(table, "TableName"),
+                                              .arn = json_string(table, "TableArn"),
+                                              .id = json_string(table, "TableId"),
+                                              .status = json_string(table, "TableStatus"),
+                                              .items = json_count(table, "ItemCount"),
+                                              .bytes = json_count(table, "TableSizeBytes"),
+                                              .definition = definition};
+    return true;
 }
 
 static void fail(struct describe *describe, const struct error *error) {
@@ -75,6 +76,11 @@ static void fail(struct describe *describe, const struct error *error) {
     describe_free(describe);
 }
 
+static void finish(struct describe *describe) {
+    describe->done(describe->arg, &describe->description, NULL);
+    describe_free(describe);
+}
+
 static void learn_offset(struct describe *describe, const struct http_answer *http) {
     const char *date = http_answer_header(http, "date");
     int64_t seconds;
@@ -82,12 +88,7 @@ static void learn_offset(struct describe *describe, const struct http_answer *ht
         return;
     int64_t offset = seconds * SECOND_MS - aws_client_now(aws_session_client(describe->session));
     if (offset > OFFSET_MATTERS || offset < -OFFSET_MATTERS)
-        describe->offset = offset;
-}
-
-/* The table itself must be one that can be named in a backup. */
-static bool is_complete(struct json_object *table, struct error *error) {
-    return json_need_string(table, "TableName", error) && json_need_string(table, "TableArn", error);
+        describe->description.clock_offset = offset;
 }
 
 static void on_answer(void *arg, struct json_object *answer, const struct http_answer *http,
@@ -107,12 +108,12 @@ static void on_answer(void *arg, struct json_object *answer, const struct http_a
         json_object_object_add(describe->definition, questions[describe->state].member, json_object_get(kept));
     if (describe->state == TABLE) {
         _cleanup_error_ struct error bad = {0};
-        learn_offset(describe, http);
-        if (!is_complete(kept, &bad)) {
+        if (!table_description_read(&describe->description, describe->definition, &bad)) {
             error_context(&bad, "DescribeTable of %s", describe->table);
             fail(describe, &bad);
             return;
         }
+        learn_offset(describe, http);
     }
     if (++describe->state == DESCRIBED)
         finish(describe);

@@ -27,6 +27,7 @@ static void job_free(struct job *job) {
     job_drop_run(job);
     open_run_free(job->open);
     job_drop_mails(job);
+    job_drop_prunes(job);
     job_logs_close(job);
     run_result_fini(&job->last);
     config_unref(job->config);
@@ -38,7 +39,7 @@ static void job_free(struct job *job) {
 void jobs_remove_if_over(struct job *job) {
     struct jobs *jobs = job->jobs;
     size_t at = 0;
-    if (!job->removed || job->state != JOB_IDLE || !LIST_EMPTY(&job->mails))
+    if (!job->removed || job->state != JOB_IDLE || !LIST_EMPTY(&job->mails) || !LIST_EMPTY(&job->prunes))
         return;
     while (jobs->items[at] != job)
         at++;
@@ -54,6 +55,7 @@ static struct job *job_new(struct jobs *jobs, const struct job_config *settings)
     job->config = config_ref(jobs->config);
     job->settings = settings;
     LIST_INIT(&job->mails);
+    LIST_INIT(&job->prunes);
     return job;
 }
 
@@ -197,6 +199,7 @@ static void cancel_all(struct jobs *jobs) {
         struct job *job = jobs->items[i];
         if (job->alarm)
             alarm_cancel(take_pointer(job->alarm));
+        job_finish_prunes(job);
         if (job->state == JOB_WAITING)
             job_end_waiting(job, "the daemon stops");
         if (job->state == JOB_RUNNING) {
@@ -217,7 +220,7 @@ static bool waits_for_mail(const struct jobs *jobs) {
 }
 
 void jobs_wind_down(struct jobs *jobs) {
-    if (jobs->stopping && !jobs->running)
+    if (jobs->stopping && !jobs->running && !jobs_are_pruning(jobs))
         uv_timer_start(&jobs->stop_timer, on_stop_timer, waits_for_mail(jobs) ? MAIL_GRACE : 0, 0);
 }
 

@@ -83,6 +83,7 @@ struct job {
     enum mail_state mail;
     char *mail_error;
     LIST_HEAD(, job_mail) mails;
+    LIST_HEAD(, job_prune) prunes; /* under way */
     struct job_logs *logs;
     struct jobs_watcher *watchers;
 };
@@ -143,6 +144,11 @@ void jobs_note_new(struct jobs *jobs);                      /* jobs that the sta
 void job_remember_end(struct job *job, bool mailed);        /* job->last, and its mail that is still to be sent */
 void job_forget_mail(struct job *job, const char *run);     /* sent, or given up */
 void jobs_on_written(void *arg, const struct error *error); /* a state_done of the whole set's */
+/* jobs_prune.c */
+void job_prune_after_run(struct job *job); /* where it succeeded */
+void job_finish_prunes(struct job *job);   /* at a stop: no further backup is begun */
+void job_drop_prunes(struct job *job);
+bool jobs_are_pruning(const struct jobs *jobs);
 
 /* jobs_logs.c */
 void job_logs_open(struct job *job);

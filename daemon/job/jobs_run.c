@@ -320,6 +320,7 @@ static void on_over(void *arg, struct run_result *result) {
     keep_result(job, result);
     job_remember_end(job, wants_mail(job));
     send_mail(job);
+    job_prune_after_run(job);
     forget_order(job);
     tell_watchers(job);
     bool over = job->last.outcome == RUN_STARTS_OVER, again = take_flag(&job->run_again) || over;

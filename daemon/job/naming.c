@@ -115,6 +115,10 @@ int64_t backup_id_time(const char *id) {
     return strtoll(id, NULL, 10);
 }
 
+bool backup_id_after(const char *id, int64_t date) {
+    return date && backup_id_time(id) > date * SECOND_MS + BACKUP_DATE_SLACK;
+}
+
 static bool bad_uri(const char *uri, struct error *error) {
     error_set(error, ERROR_INVALID, "\"%s\" names no backup: expected s3://BUCKET/PREFIX/AWSDynamoDB/ID/", uri);
     return false;

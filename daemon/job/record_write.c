@@ -234,9 +234,9 @@ static bool read_summary(struct backup_summary *summary, struct json_object *roo
         .table = x_strdup(json_string(root, "table_name")),
         .started = time_of(root, "started"),
         .ended = time_of(root, "ended"),
-        .items = (uint64_t)json_integer(root, "items", 0),
-        .stored_bytes = (uint64_t)json_integer(root, "stored_bytes", 0),
-        .objects = (uint64_t)json_integer(root, "objects", 0),
+        .items = json_count(root, "items"),
+        .stored_bytes = json_count(root, "stored_bytes"),
+        .objects = json_count(root, "objects"),
         .formats = format_bits(root),
         .resumed = json_integer(root, "resumed", 0) > 0,
     };

@@ -166,8 +166,9 @@ static bool accept_page(void *arg, const struct http_answer *answer, struct erro
         error->code = ERROR_TRANSIENT;
         return false;
     }
-    if (!utf8_valid(into->page->data, into->page->length)) { /* what no reader of the backup could read again */
-        error_set(error, ERROR_TRANSIENT, "a page of %zu bytes is not UTF-8", into->page->length);
+    size_t readable = utf8_prefix(into->page->data, into->page->length);
+    if (readable < into->page->length) { /* what no reader of the backup could read again */
+        error_set(error, ERROR_TRANSIENT, "a page of %zu bytes is not UTF-8 at byte %zu", into->page->length, readable);
         return false;
     }
     return true;

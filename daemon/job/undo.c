@@ -2,7 +2,7 @@
 /*
  * Takes a run back.
  *
- *     BACKUP   delete backup.json: from here on nothing lists it
+ *     BACKUP   delete backup.json: from here on nothing lists it (a backup that stood: where that fails, it stays whole)
  *     KNOWN    abort the uploads whose ids we know
  *     UPLOADS  list the uploads of the plain objects' keys, abort each
  *     PLAIN    list the plain objects, HEAD each: what carries our run is ours
@@ -39,7 +39,8 @@ struct undo {
     struct todo todo;
     unsigned rounds;
     bool uploads_only;
-    bool listed; /* the current list has no further page */
+    undo_refused *refused; /* of a backup that stood; NULL: a run is taken back */
+    bool listed;           /* the current list has no further page */
     struct s3_call *call;
     struct error error;
     undo_done *done;
@@ -112,23 +113,36 @@ static void on_listed(void *arg, const struct s3_answer *answer, const struct er
     undo_step(undo);
 }
 
+static void tell_refused(const struct undo *undo, const char *key, const char *why) {
+    if (undo->refused)
+        undo->refused(undo->arg, key, why);
+}
+
 /* The key at hand has been dealt with, or could not be. */
 static void on_removed(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct undo *undo = arg;
     (void)answer;
     undo->call = NULL;
-    if (error)
+    if (error) {
         keep_error(undo, error);
+        tell_refused(undo, undo->todo.count ? undo->todo.keys[undo->todo.at] : undo->started, error->message);
+    }
     undo->todo.at++;
     undo_step(undo);
 }
 
+/* A backup.json that stands names its objects: then they must stand too. */
 static void on_backup_deleted(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct undo *undo = arg;
     (void)answer;
     undo->call = NULL;
-    if (error)
+    if (error) {
+        _cleanup_free_ char *key = backup_key(undo->names, "backup.json");
         keep_error(undo, error);
+        tell_refused(undo, key, error->message);
+        if (undo->refused)
+            undo->state = DONE;
+    }
     undo_step(undo);
 }
 
@@ -139,6 +153,14 @@ static void on_plain_asked(void *arg, const struct s3_answer *answer, const stru
         return;
     }
     on_removed(undo, answer, error);
+}
+
+static void tell_failures(const struct undo *undo, const struct s3_answer *answer) {
+    for (size_t i = 0; i < answer->failure_count; i++) {
+        const struct s3_failure *one = &answer->failures[i];
+        _cleanup_free_ char *why = x_printf("%s: %s", one->code, one->message);
+        tell_refused(undo, one->key, why);
+    }
 }
 
 static void on_batch_deleted(void *arg, const struct s3_answer *answer, const struct error *error) {
@@ -152,6 +174,7 @@ static void on_batch_deleted(void *arg, const struct s3_answer *answer, const st
         const struct s3_failure *first = &answer->failures[0];
         error_set(&refused, ERROR_DENIED, "deleting s3://%s/%s: %s: %s (%zu objects in all)", undo->bucket->name,
                   first->key, first->code, first->message, answer->failure_count);
+        tell_failures(undo, answer);
         error_keep_first(&undo->error, &refused);
     }
     undo_step(undo);
@@ -192,8 +215,8 @@ static bool look_again(struct undo *undo) {
 static void undo_step(struct undo *undo) {
     if (undo->state == BACKUP) {
         _cleanup_free_ char *key = backup_key(undo->names, "backup.json");
-        undo->state = KNOWN;
-        undo->listed = true;
+        undo->state = undo->refused ? PLAIN : KNOWN;
+        undo->listed = !undo->refused;
         undo->call = s3_delete_object(undo->bucket, key, on_backup_deleted, undo);
         return;
     }
@@ -248,6 +271,14 @@ struct undo *undo_uploads_start(const struct s3_bucket *bucket, const struct bac
     struct undo *undo = undo_new(bucket, names, done, arg);
     undo->state = UPLOADS;
     undo->uploads_only = true;
+    undo_step(undo);
+    return undo;
+}
+
+struct undo *undo_backup_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_refused *refused,
+                               undo_done *done, void *arg) {
+    struct undo *undo = undo_new(bucket, names, done, arg);
+    undo->refused = refused;
     undo_step(undo);
     return undo;
 }

@@ -173,15 +173,22 @@ static void fail(struct cloudwatch *cw, const struct error *error) {
 }
 
 /* Events older than 14 days or the group's retention, or more than 2 h ahead: dropped by AWS while the rest is taken. */
-static void note_rejected(struct cloudwatch *cw, struct json_object *answer) {
+const char *cloudwatch_dropped(const struct json_object *answer) {
     const struct json_object *info = json_object_at(answer, "rejectedLogEventsInfo");
-    if (!info || cw->refusal_said)
+    if (!info)
+        return NULL;
+    bool ahead = json_integer(info, "tooNewLogEventStartIndex", -1) >= 0;
+    return ahead ? "CloudWatch Logs dropped events that lie more than two hours ahead of its clock: check this host's"
+                 : "CloudWatch Logs dropped events older than 14 days or than the group's retention";
+}
+
+/* Once: the next call would say the same. */
+static void note_dropped(struct cloudwatch *cw, const struct json_object *answer) {
+    const char *dropped = cw->refusal_said ? NULL : cloudwatch_dropped(answer);
+    if (!dropped)
         return;
     cw->refusal_said = true;
-    bool ahead = json_integer(info, "tooNewLogEventStartIndex", -1) >= 0;
-    say(cw, EVENT_CLOUDWATCH_FAILED, NULL,
-        ahead ? "CloudWatch Logs dropped events that lie more than two hours ahead of its clock: check this host's"
-              : "CloudWatch Logs dropped events older than 14 days or than the group's retention");
+    say(cw, EVENT_CLOUDWATCH_FAILED, NULL, dropped);
 }
 
 static void all_is_well(struct cloudwatch *cw) {
@@ -209,7 +216,7 @@ static void on_put(struct cloudwatch *cw, struct json_object *answer, const stru
         fail(cw, error);
     } else {
         logbook_sent(&cw->book);
-        note_rejected(cw, answer);
+        note_dropped(cw, answer);
         all_is_well(cw);
         keep_then(cw, PUT); /* which turns IDLE where nothing is left */
     }

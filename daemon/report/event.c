@@ -51,6 +51,9 @@ static const struct event_row {
     [EVENT_CLOUDWATCH_BACK] = {"cloudwatch-back", "10b01e763be1ba4509d49771233a03fd", LOG_NOTICE},
     [EVENT_STATE_FAILED] = {"state-failed", "d554abe4e913fbe5f99ce19ab1b8844c", LOG_ERR},
     [EVENT_STATE_BACK] = {"state-back", "13be84e895ce94abca3780b20743b470", LOG_NOTICE},
+    [EVENT_BACKUP_REMOVED] = {"backup-removed", "f71b3b3e30ff468fa6c77c439a17a629", LOG_NOTICE},
+    [EVENT_PRUNED] = {"pruned", "66c76ef18c0e4d96a571a246ce1df29a", LOG_INFO},
+    [EVENT_PRUNE_FAILED] = {"prune-failed", "afc88a719b3b4912a4f52338aad4aaa0", LOG_WARNING},
     [EVENT_CONTROL] = {"control", "7854e97746b805e89931f0006f6f6970", LOG_NOTICE},
     [EVENT_INTERNAL] = {"internal", "d670a39ee82ab2026dcee73278e91c23", LOG_ERR},
 };

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <syslog.h>
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,10 +69,8 @@ static void add_value(struct buffer *out, const struct iovec *fields, size_t cou
 /* What the sentence does not say already; numbers stand in it for people. */
 static const char *const line_fields[] = {"TABLE", "RUN_ID", "ERROR_CODE", "AWS_REQUEST_ID"};
 
-void journal_line(struct buffer *out, const struct iovec *fields, size_t count) {
-    buffer_add(out, "<");
-    add_value(out, fields, count, "PRIORITY");
-    buffer_add(out, ">");
+/* "MESSAGE (RUN_ID=...)\n" */
+static void add_sentence(struct buffer *out, const struct iovec *fields, size_t count) {
     add_value(out, fields, count, "MESSAGE");
     const char *separator = " (";
     for (size_t i = 0; i < array_length(line_fields); i++)
@@ -86,16 +85,45 @@ void journal_line(struct buffer *out, const struct iovec *fields, size_t count) 
     buffer_add(out, *separator == ',' ? ")\n" : "\n");
 }
 
-void journal_write_line(void *arg, const struct iovec *fields, size_t count) {
-    int fd = arg ? *(const int *)arg : STDERR_FILENO;
-    _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
-    journal_line(&line, fields, count);
-    for (size_t sent = 0; sent < line.length;) {
-        ssize_t n = write(fd, line.data + sent, line.length - sent);
+void journal_line(struct buffer *out, const struct iovec *fields, size_t count) {
+    buffer_add(out, "<");
+    add_value(out, fields, count, "PRIORITY");
+    buffer_add(out, ">");
+    add_sentence(out, fields, count);
+}
+
+/* What a person calls the level, where that says anything. */
+static const char *level_words(const struct iovec *fields, size_t count) {
+    _cleanup_buffer_ struct buffer priority = BUFFER_INIT(BUFFER_OURS);
+    add_value(&priority, fields, count, "PRIORITY");
+    int level = priority.length ? priority.data[0] - '0' : LOG_INFO;
+    return level <= LOG_ERR ? "error: " : level == LOG_WARNING ? "warning: " : level == LOG_DEBUG ? "debug: " : "";
+}
+
+void journal_words(struct buffer *out, const struct iovec *fields, size_t count) {
+    buffer_add(out, level_words(fields, count));
+    add_sentence(out, fields, count);
+}
+
+static void write_all(int fd, const struct buffer *text) {
+    for (size_t sent = 0; sent < text->length;) {
+        ssize_t n = write(fd, text->data + sent, text->length - sent);
         if (n < 0 && errno != EINTR)
             return; /* a closed stderr: nobody reads, and nobody is left to tell */
         sent += n > 0 ? (size_t)n : 0;
     }
+}
+
+void journal_write_line(void *arg, const struct iovec *fields, size_t count) {
+    _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+    journal_line(&line, fields, count);
+    write_all(arg ? *(const int *)arg : STDERR_FILENO, &line);
+}
+
+void journal_write_words(void *arg, const struct iovec *fields, size_t count) {
+    _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+    journal_words(&line, fields, count);
+    write_all(arg ? *(const int *)arg : STDERR_FILENO, &line);
 }
 
 static struct iovec field_of(char *text) {

@@ -5,8 +5,9 @@
 #include <stddef.h>
 
 #include "state/checkpoint.h"
+#include "state/prunes.h"
 #include "tables.h"
 
 const char *const state_schema[] = {
-    state_schema_history, state_schema_fires, state_schema_mails, checkpoint_schema, NULL,
+    state_schema_history, state_schema_fires, state_schema_mails, checkpoint_schema, prunes_schema, NULL,
 };

@@ -3,6 +3,8 @@
 #ifndef AWS_SES_H
 #define AWS_SES_H
 
+#include <json-c/json.h>
+
 #include "aws/client.h"
 
 /* All borrowed until ses_send() returns. Lists are NULL-terminated or NULL. */
@@ -25,5 +27,8 @@ char *ses_address(const char *address);
 
 /* The request's JSON; the caller frees. Pure. */
 char *ses_mail_body(const struct ses_mail *mail);
+
+/* What SendEmail's answer calls the mail, borrowed from it; NULL with ERROR_CORRUPT. Pure. */
+const char *ses_message_id(const struct json_object *answer, struct error *error);
 
 #endif

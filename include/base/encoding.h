@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/utf8.h"
 
 /* Lower case; `text` has room for 2 * length + 1. */
 void hex_encode(char *text, const void *bytes, size_t length);
@@ -34,8 +35,5 @@ void markup_escape(struct buffer *out, const char *text);
 
 /* The text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void json_quote(struct buffer *out, const char *text);
-
-/* Is it valid UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
-bool utf8_valid(const char *text, size_t length);
 
 #endif

@@ -26,6 +26,7 @@ struct json_object *json_array_at(const struct json_object *object, const char *
 
 /* `fallback` where absent or of another type. */
 int64_t json_integer(const struct json_object *object, const char *name, int64_t fallback);
+uint64_t json_count(const struct json_object *object, const char *name); /* 0 where that, or below zero: no count */
 bool json_boolean(const struct json_object *object, const char *name, bool fallback);
 
 /* Borrowed; NULL with ERROR_CORRUPT naming the member where absent or of another type. */

@@ -26,6 +26,12 @@ enum config_compression {
 };
 enum config_mail_on { CONFIG_MAIL_SUCCESS = 1, CONFIG_MAIL_FAILURE = 2 }; /* bits */
 
+/* A stretch of the calendar, as restic's --keep-within counts it: years, months and days are those of the job's TimeZone=. */
+struct config_period {
+    int years, months, days;
+    int64_t ms; /* hours and less */
+};
+
 #define CONFIG_FILE_LIMIT ((size_t)1 << 20) /* bytes of a file */
 #define CONFIG_JOBS_MOST  20000
 
@@ -74,6 +80,10 @@ struct job_config {
     /* [CloudWatch] */
     char *log_group /* NULL: off */, *log_stream, *logs_region;
     int retention_days; /* 0: untouched */
+
+    /* [Retention]; 0: no such rule */
+    unsigned keep_last, keep_hourly, keep_daily, keep_weekly, keep_monthly, keep_yearly;
+    struct config_period keep_within;
 };
 
 /* The order is enum aws_service's (aws/endpoint.h); the names those of [Endpoints]. */
@@ -122,6 +132,10 @@ typedef const char *config_getenv(const char *name);
  * `problems` then holds every problem found, in order of file and line. One reference is the caller's.
  */
 struct config *config_load(const char *file, config_getenv *environment, struct config_problems *problems);
+
+/* The same files anew. Where `running` has jobs, a jobs.d that is not there is wrong; an empty one is good: no jobs. */
+struct config *config_reload(const struct config *running, config_getenv *environment,
+                             struct config_problems *problems);
 
 /* Pure: the same from memory. */
 struct config_text {

@@ -25,6 +25,7 @@ enum config_kind {
     KIND_ADDRESSES, /* config_list; repeats */
     KIND_SCHEDULES, /* job_config.schedules; repeats */
     KIND_ZONE,      /* struct zone * */
+    KIND_PERIOD,    /* struct config_period */
     KIND_TAGS,      /* char *, as the x-amz-tagging header has them; repeats */
 };
 

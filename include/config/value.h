@@ -8,8 +8,14 @@
 
 #include "base/buffer.h"
 
+struct config_period;
+
 /* "90s", "5min", "1h 30min", "1.5h", "7d", "90" (seconds); milliseconds, what is less is dropped. */
 bool value_span(const char *text, int64_t *ms);
+
+/* "1y 6months", "4w", "30d12h": whole numbers, each with its unit, not all 0. "m" is none: restic means a month by it,
+ * systemd a minute. */
+bool value_period(const char *text, struct config_period *period);
 
 /* "65536", "64K", "64M", "2G", "1T"; powers of 1024. */
 bool value_size(const char *text, uint64_t *bytes);
@@ -25,6 +31,8 @@ bool value_boolean(const char *text, bool *value);
 
 /* The shortest way to write them that is read back as the same: "1h 30min", "64M". */
 void value_format_span(struct buffer *out, int64_t ms);
+void value_format_period(struct buffer *out,
+                         const struct config_period *period); /* "1y 6M 30d 12h"; "none" for all 0 */
 void value_format_size(struct buffer *out, uint64_t bytes);
 
 #endif

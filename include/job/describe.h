@@ -18,6 +18,10 @@ struct table_description {
     struct json_object *definition; /* {"Table":..., "TimeToLiveDescription":..., "Tags":..., ..., "unknown":[...]} */
 };
 
+/* Pure: what the "Table" of a definition says; all of it borrowed, `clock_offset` 0. A count below zero, which is none, reads
+ * as 0. ERROR_CORRUPT where the table has no name or ARN: no backup of it could be named. */
+bool table_description_read(struct table_description *description, struct json_object *definition, struct error *error);
+
 typedef void describe_done(void *arg, const struct table_description *table, const struct error *error);
 
 struct describe;

@@ -11,6 +11,7 @@
 #include "aws/client.h"
 #include "aws/store.h"
 #include "config/config.h"
+#include "job/in_use.h"
 #include "job/workshop.h"
 #include "report/event.h"
 #include "report/mail.h"
@@ -24,6 +25,7 @@ struct engine_shared {
     const struct mail_templates *templates;
     struct state *state; /* what survives a restart; NULL: nothing does */
     int64_t landing; /* ms that a run waits for what it dropped on its way to S3, before it takes all back; 0: 3 s */
+    struct in_use *in_use; /* backups that something reads or removes now; NULL: not kept */
 };
 
 struct engine {

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "job/backup.h"
 #include "job/engine.h"
+#include "job/prune.h"
 #include "schedule/alarm.h"
 
 struct jobs;
@@ -37,6 +38,13 @@ enum jobs_refusal jobs_run(struct jobs *jobs, const char *name, const char *by, 
 
 /* The run is over some time after this; with JOBS_OK `run` gets its id. */
 enum jobs_refusal jobs_cancel(struct jobs *jobs, const char *name, const char *by, char *run);
+
+/* Retention now; see job/prune.h. NULL where there is no such job, or the daemon stops: `done` then never comes. */
+struct job_prune;
+struct job_prune *jobs_prune(struct jobs *jobs, const char *name, bool dry_run, prune_done *done, void *arg);
+
+/* Nobody waits for it any more: it ends after the backup at hand, and `done` is not called. */
+void jobs_prune_leave(struct job_prune *prune);
 
 /* The name of a job that is nearest to one that does not exist; NULL where none is near. Borrowed. */
 const char *jobs_nearest(const struct jobs *jobs, const char *name);

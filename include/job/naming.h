@@ -45,6 +45,13 @@ bool backup_plain_key_is(const struct backup_names *names, const char *key);
 /* "application/json", "application/x-ndjson", "text/csv", "application/gzip", "application/zstd". */
 const char *backup_content_type(enum stream_format format, enum stream_compression compression);
 
+/*
+ * Is it dated after now, by the store's clock (its Date: seconds since 1970; 0: unknown, then nothing is)? A Date is in whole seconds, and
+ * an ID keeps our own clock as long as that is within 5 s of the server's: so much is no future.
+ */
+bool backup_id_after(const char *id, int64_t date);
+#define BACKUP_DATE_SLACK ((int64_t)6000) /* ms */
+
 bool backup_id_valid(const char *id);
 
 /* The start that an ID holds, in ms since 1970. */

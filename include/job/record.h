@@ -113,6 +113,7 @@ struct backup_summary {
     uint64_t items, stored_bytes, objects;
     unsigned formats; /* 1 << enum stream_format */
     bool resumed;
+    bool after_now; /* dated after the store's clock, when it was listed: never the latest */
 };
 void backup_summary_fini(struct backup_summary *summary);
 

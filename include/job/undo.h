@@ -24,6 +24,13 @@ void undo_add_upload(struct undo *undo, const char *key, const char *id);
 struct undo *undo_uploads_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_done *done,
                                 void *arg);
 
+/*
+ * A backup that stood, or what is left of one: its backup.json, and only where that has gone all the rest. No upload is touched.
+ * `refused` hears of each object that the store would not delete; `_started` then stays. */
+typedef void undo_refused(void *arg, const char *key, const char *why);
+struct undo *undo_backup_start(const struct s3_bucket *bucket, const struct backup_names *names, undo_refused *refused,
+                               undo_done *done, void *arg);
+
 void undo_cancel(struct undo *undo); /* NULL is fine */
 
 #endif

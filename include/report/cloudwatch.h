@@ -9,6 +9,8 @@
 #ifndef REPORT_CLOUDWATCH_H
 #define REPORT_CLOUDWATCH_H
 
+#include <json-c/json.h>
+
 #include "aws/client.h"
 #include "report/event.h"
 
@@ -18,6 +20,9 @@ struct cloudwatch_options {
     int retention_days;         /* PutRetentionPolicy once, when the group is made or first written to; 0: untouched */
     int64_t flush_after_ms;     /* from the first event to the call; 0: 1 s */
 };
+
+/* What PutLogEvents says of events that it took and dropped, as a sentence; NULL where it dropped none. Pure. */
+const char *cloudwatch_dropped(const struct json_object *answer);
 
 struct cloudwatch;
 

@@ -43,8 +43,11 @@ enum event_kind {
     EVENT_CLOUDWATCH_BACK,
     EVENT_STATE_FAILED, /* once until it is back */
     EVENT_STATE_BACK,
-    EVENT_CONTROL,  /* a person started, cancelled, reloaded */
-    EVENT_INTERNAL, /* the daemon's own trouble */
+    EVENT_BACKUP_REMOVED, /* by retention, or what was left of one */
+    EVENT_PRUNED,         /* retention has been applied */
+    EVENT_PRUNE_FAILED,   /* not, or not wholly */
+    EVENT_CONTROL,        /* a person started, cancelled, reloaded */
+    EVENT_INTERNAL,       /* the daemon's own trouble */
     EVENT_KINDS,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread that writes: entries made of NAME=value fields go through a bounded queue to journald, or to stderr as one
- * <level> line each. Where the other end hangs, the queue fills, what does not fit is dropped and counted, and the count is
+ * <level> line each (to a person's: a line with words). Where the other end hangs, the queue fills, what does not fit is dropped and counted, and the count is
  * written as soon as the end takes entries again. For report/event.c; the rooms above use report/event.h.
  */
 #ifndef REPORT_JOURNAL_H
@@ -21,8 +21,9 @@
 /* Writes one entry; called from the journal's thread alone, may block. */
 typedef void journal_write(void *arg, const struct iovec *fields, size_t count);
 
-journal_write journal_write_sd;   /* sd_journal_sendv(3) */
-journal_write journal_write_line; /* `arg`: a pointer to the file descriptor; NULL: stderr */
+journal_write journal_write_sd;    /* sd_journal_sendv(3) */
+journal_write journal_write_line;  /* `arg`: a pointer to the file descriptor; NULL: stderr */
+journal_write journal_write_words; /* the same for a person: no <level>, but a word for it */
 
 struct journal;
 
@@ -38,5 +39,8 @@ bool journal_put(struct journal *journal, const struct iovec *fields, size_t cou
 
 /* "<6>studentData: backup succeeded (RUN_ID=...)\n" out of the fields, appended. Pure. */
 void journal_line(struct buffer *out, const struct iovec *fields, size_t count);
+
+/* "error: studentData: backup failed (RUN_ID=...)\n"; "warning: ", "debug: ", or no such word where all is well. Pure. */
+void journal_words(struct buffer *out, const struct iovec *fields, size_t count);
 
 #endif

@@ -7,11 +7,20 @@
 #include "base/encoding.h"
 #include "config/check.h"
 #include "config/config.h"
+#include "zone_berlin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 static const char *no_environment(const char *name) {
     (void)name;
+    return NULL;
+}
+
+/* In place of schedule/zone_load.c, which looks through the system's 600 files for the nearest name of each wrong one. */
+struct zone *zone_load(const char *name, struct error *error) {
+    if (strcmp(name, "UTC") == 0 || strcmp(name, "Asia/Ho_Chi_Minh") == 0)
+        return zone_berlin();
+    error_set(error, ERROR_INVALID, "no time zone \"%s\"", name);
     return NULL;
 }
 

@@ -7,17 +7,9 @@
 
 #include "base/memory.h"
 #include "schedule/schedule.h"
+#include "zone_berlin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static const char berlin[] = /* version 2, no transitions: the footer alone */
-    "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4"
-    "\0\0\0\0\0\0CET\0"
-    "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4"
-    "\0\0\0\0\0\0CET\0"
-    "\nCET-1CEST,M3.5.0,M10.5.0/3\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     _cleanup_error_ struct error error = {0};
@@ -27,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         assert(error.code == ERROR_INVALID && error.message);
         return 0;
     }
-    struct zone *zone = zone_parse("Europe/Berlin", berlin, sizeof berlin - 1, NULL);
+    struct zone *zone = zone_berlin();
     int64_t at = 1767225600, next, again; /* 2026 */
     for (int i = 0; i < 50 && schedule_next(schedule, zone, at, &next); i++, at = next) {
         assert(next > at);

@@ -36,10 +36,32 @@ def role(name):
 def pytest_configure(config):
     config.addinivalue_line('markers', 'slow: too long to run under ASan as well')
     config.addinivalue_line('markers', 'core: the few that valgrind runs too')
+    config.addinivalue_line('markers', 'alone: measures time, so nothing may run beside it')
     for name in list(os.environ):
         if name.startswith('AWS_') or name.lower() in ('http_proxy', 'https_proxy', 'all_proxy'):
             del os.environ[name]
     os.environ['AWS_EC2_METADATA_DISABLED'] = 'true'  # for boto3 in this process
+
+
+# What takes long to make is made by one worker alone: tests that share it go to the same one. The longest first.
+SHARED = {'large': {'large_table', 'large_backup'}, 'ceph': {'rgw', 'mixed_table'}}
+
+
+def shared(item):
+    return next((name for name, fixtures in SHARED.items() if fixtures & set(item.fixturenames)), None)
+
+
+def pytest_collection_modifyitems(config, items):
+    """ALONE=yes: what must run alone, ALONE=no: the rest, which pytest-xdist may spread over several workers."""
+    wanted = os.environ.get('ALONE')
+    if wanted:
+        config.hook.pytest_deselected(items=[item for item in items if bool(item.get_closest_marker('alone')) != (wanted == 'yes')])
+        items[:] = [item for item in items if bool(item.get_closest_marker('alone')) == (wanted == 'yes')]
+    for item in items:
+        if shared(item):
+            item.add_marker(pytest.mark.xdist_group(shared(item)))
+    order = [*SHARED, None]
+    items.sort(key=lambda item: order.index(shared(item)))
 
 
 @pytest.fixture(scope='session')

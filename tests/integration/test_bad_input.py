@@ -83,6 +83,7 @@ def test_an_endpoint_that_never_answers(setup, small_table):
         fails(one, 'small')
 
 
+@pytest.mark.alone
 def test_a_dns_server_that_never_answers(setup, small_table):
     """Under a resolv.conf of its own, in a mount namespace; the loop's longest stall is measured from outside."""
     if os.getuid() != 0:

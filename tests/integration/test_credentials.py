@@ -56,6 +56,7 @@ def test_an_expired_answer_brings_one_refresh(setup, cloud, small_table):
     assert cloud.count('sts', 'AssumeRole') == 2
 
 
+@pytest.mark.alone
 def test_the_old_credentials_serve_while_a_refresh_fails(setup, cloud, small_table):
     """The role's credentials live 12 s, so they are due when 3 s remain; then STS fails, and a run still succeeds."""
     one = setup()

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's own life: timers, reload, stop, cancel, the control socket, what systemd and CloudWatch hear of it."""
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import socket
+import struct
+import subprocess
+import termios
 import time
 
 import pytest
 from backups import Backup, all_keys, nothing_left, uploads
 from conftest import ROLE
+from daemon import BUILD, WRAP
 from items import assert_same_plain, assert_same_typed
 
 SLOWLY = {'wait': 0.5}
@@ -54,6 +60,68 @@ def test_the_socket_speaks_varlink(setup):
     assert info['product'] == 'dynamodb-backupd' and 'org.varlink.service' in info['interfaces']
 
 
+def call(one, method, **parameters):
+    """One call of the control socket, as any Varlink client makes it: the reply's parameters, or its error and parameters."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(one.root / 'run/control.sock'))
+        link.sendall(json.dumps({'method': f'io.dynamodb_backup.{method}', 'parameters': parameters}).encode() + b'\0')
+        answer = b''
+        while not answer.endswith(b'\0'):
+            answer += link.recv(65536)
+    reply = json.loads(answer[:-1])
+    return (reply['error'].rpartition('.')[2], reply['parameters']) if 'error' in reply else reply['parameters']
+
+
+def test_the_next_times_are_told_over_the_socket(setup):
+    one = setup()
+    one.job('daily', Job={'Schedule': '0 2 * * *', 'TimeZone': 'Asia/Ho_Chi_Minh'})
+    one.job('never')
+    one.job('off', Job={'Schedule': '0 2 * * *', 'Enabled': 'no'})
+    one.start()
+    jobs = {job['name']: job for job in call(one, 'Next', count=3)['jobs']}
+    assert [time[10:] for time in jobs['daily']['next']] == ['T19:00:00Z'] * 3 and jobs['daily']['timezone'] == 'Asia/Ho_Chi_Minh'
+    assert jobs['never']['next'] == jobs['off']['next'] == []
+    assert len(call(one, 'Next')['jobs'][0]['next']) == 5
+    assert len(call(one, 'Next', count=-7)['jobs'][0]['next']) == 1
+    assert len(call(one, 'Next', count=10**15)['jobs'][0]['next']) == 100
+
+
+def test_a_reload_over_the_socket_says_what_came_of_it(setup, small_table):
+    one = setup()
+    one.job('small')
+    one.start()
+    one.job('second', Job={'Table': 'small'})
+    assert call(one, 'Reload') == {'jobs': 2}
+    (one.root / 'jobs.d/broken.conf').write_text('[Job]\nTable=t\nSchedul=0 2 * * *\n')
+    error, parameters = call(one, 'Reload')
+    assert error == 'ConfigInvalid' and any('broken.conf:3: Schedul' in problem for problem in parameters['problems'])
+    assert {job['name'] for job in call(one, 'Status')['jobs']} == {'small', 'second'}
+
+
+def test_a_job_that_is_not_there_is_refused_by_name(setup):
+    one = setup()
+    one.job('small')
+    one.start()
+    for method in ('Run', 'Cancel', 'Status'):
+        error, parameters = call(one, method, job='smal')
+        assert error == 'NoSuchJob' and parameters['job'] == 'smal', method
+
+
+def test_the_daemon_says_its_version_and_refuses_other_words(setup):
+    one = setup()
+
+    def daemon(*words):
+        return subprocess.run([*WRAP, BUILD / 'dynamodb-backupd', *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env=one.environment, timeout=60, check=False)
+    assert daemon('--version').stdout.startswith('dynamodb-backupd ')
+    assert '--config' in daemon('--help').stdout
+    for words in (['--verbose'], ['serve'], ['--config']):
+        done = daemon(*words)
+        assert done.returncode == 2 and '--config' in done.stderr and not done.stdout, words
+    done = daemon('--config', one.root / 'nowhere.conf')
+    assert done.returncode == 1 and 'nowhere.conf' in done.stderr
+
+
 def test_no_daemon_is_exit_status_3_and_wrong_words_are_2(setup):
     one = setup()
     one.job('small')
@@ -84,6 +152,37 @@ def test_next_without_a_configuration(setup):
     assert len(re.findall(r'2026-11-2[345].02:00', out)) == 3, out
 
 
+def on_a_terminal(one, columns, *words):
+    """What the tool draws on stderr, a terminal, until it ends; its stdout; its exit status."""
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
+    with subprocess.Popen([*WRAP, BUILD / 'dynamodb-backupctl', *words, '--config', one.conf], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=end, env=one.environment, cwd=one.root) as child:
+        os.close(end)
+        drawn = b''
+        try:
+            while piece := os.read(terminal, 4096):
+                drawn += piece
+        except OSError:  # the last of the other end has closed it
+            pass
+        out = child.stdout.read()
+    os.close(terminal)
+    return drawn.decode(), out.decode(), child.returncode
+
+
+def test_a_terminal_shows_how_far_a_run_is_and_nothing_of_it_stays(setup, cloud, small_table):
+    one = setup()
+    one.job('small', Scan={'Segments': 1})
+    cloud.fault('dynamodb', 'delay', 'Scan', wait=1.5)
+    one.start()
+    drawn, out, status = on_a_terminal(one, 60, 'run', 'small', '--wait')
+    lines = [line.removesuffix('\x1b[K') for line in drawn.split('\r') if line]
+    assert status == 0 and 'small: success: 500 items' in out and '\r' not in out
+    assert any(line.startswith('small') and 'items' in line for line in lines), drawn
+    assert all(len(line) < 60 for line in lines), 'a line as wide as the terminal would wrap, and stay'
+    assert drawn.endswith('\r\x1b[K') and '\n' not in drawn
+
+
 # Reload.
 def test_reload_takes_new_changed_and_removed_jobs(setup, cloud, s3, small_table):
     one = setup()
@@ -112,6 +211,23 @@ def test_a_broken_file_keeps_the_old_configuration_and_says_why(setup, small_tab
     (one.root / 'jobs.d/broken.conf').unlink()
     one.reload()
     assert 'broken.conf' not in one.ctl('status').stdout
+
+
+def test_a_reload_while_the_folder_of_jobs_is_gone_drops_no_job(setup, small_table):
+    one = setup()
+    one.job('small')
+    one.start()
+    (one.root / 'jobs.d').rename(one.root / 'away')
+    one.reload()
+    one.wait_journal(r'jobs\.d: the folder is gone, and with it the files of all 1 jobs')
+    assert 'the folder is gone' in one.ctl('status').stdout
+    one.run('small', local=False)
+    (one.root / 'away').rename(one.root / 'jobs.d')
+    one.reload()
+    assert 'the folder is gone' not in one.ctl('status').stdout
+    one.remove_job('small')
+    one.reload()
+    one.run('small', local=False, status=1)
 
 
 def test_a_running_job_finishes_under_its_old_settings(setup, cloud, s3, small_table):
@@ -225,6 +341,7 @@ def test_cloudwatch_hears_what_the_journal_hears(setup, cloud, small_table):
     assert cloud.count('logs', 'CreateLogGroup') <= 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize('fault', ['deny', 'stall', 'close', '500'])
 def test_a_cloudwatch_outage_never_fails_a_backup(setup, cloud, small_table, fault):
     action, more = {'500': ('error', {'status': 500, 'code': 'ServiceUnavailableException'}), 'stall': ('stall', {'wait': 20})}.get(fault, (fault, {}))
@@ -241,6 +358,7 @@ def test_a_cloudwatch_outage_never_fails_a_backup(setup, cloud, small_table, fau
     assert len(said) <= 2, said
 
 
+@pytest.mark.alone
 def test_the_loop_never_stalls_over_a_large_run(setup, cloud, medium_table):
     one = setup()
     one.job('medium', Destination={'Format': 'dynamodb-json json'}, Scan={'Segments': 4})

@@ -163,6 +163,7 @@ class Setup:
                               env={**self.environment, **(environment or {})}, cwd=self.root)
         found = BAD_WORDS.search(done.stderr)
         assert not found, f'{found[0]!r} in what the tool said:\n{done.stderr[-6000:]}'
+        assert not re.search(r'^<\d>', done.stderr, re.MULTILINE), f'levels are for systemd, not for people:\n{done.stderr[-6000:]}'
         if status is not None:
             assert done.returncode == status, f'{words} ended with {done.returncode}, not {status}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}\n{self.tail()}'
         return done

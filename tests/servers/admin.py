@@ -4,6 +4,7 @@
     GET  /counts /seen/SERVICE /faults /logs /objects/BUCKET /uploads/BUCKET
     POST /faults {rule}   /reset (faults and counts)   /clock {offset}   /config/SERVICE {...} (merged)
     POST /keys {access_key, secret_key, arn, token, expires}   /expire {access_key or none}   /bucket {name, ...}   /empty {keep: prefix}
+    POST /bucket_config {bucket, ...} (merged)   POST /age {bucket, prefix, seconds}: its objects were written so much earlier   GET /hidden/BUCKET: keys that a DELETE hid
 """
 import json
 
@@ -52,6 +53,14 @@ class Admin(Service):
         bucket = self.cloud.services['s3'].buckets[rest]
         return [{'key': upload.key, 'id': upload.id, 'parts': len(upload.parts)} for upload in list(bucket.uploads.values())]
 
+    def get_hidden(self, rest, _body):
+        return sorted(self.cloud.services['s3'].buckets[rest].hidden)
+
+    def post_age(self, _rest, body):
+        for key, thing in self.cloud.services['s3'].buckets[body['bucket']].objects.items():
+            if key.startswith(body['prefix']):
+                thing.written -= body['seconds']
+
     def post_faults(self, _rest, body):
         return self.cloud.faults.add(body)
 
@@ -74,11 +83,15 @@ class Admin(Service):
     def post_expire(self, _rest, body):
         self.cloud.keys.expire(body.get('access_key'))
 
+    def post_bucket_config(self, _rest, body):
+        self.cloud.services['s3'].buckets[body.pop('bucket')].config.update(body)
+
     def post_bucket(self, _rest, body):
         self.cloud.services['s3'].make_bucket(body.pop('name'), body)
 
     def post_empty(self, _rest, body):
         for bucket in self.cloud.services['s3'].buckets.values():
             bucket.uploads.clear()
+            bucket.hidden.clear()
             for key in [key for key in bucket.objects if not key.startswith(body['keep'])]:
                 del bucket.objects[key]

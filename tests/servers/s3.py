@@ -5,7 +5,8 @@ Signatures (header and pre-signed), payload hashes, Content-MD5 and x-amz-checks
 order, ETags at Complete, create-only writes, the bucket's owner and region. Path-style and virtual-hosted.
 
 config: `buckets` = {name: {region, owner, redirect (301 or 400 for a request signed for another region), create_only
-(true; "ignore" or 501, as other stores do with If-None-Match), readers/writers: [role ARNs]}}.
+(true; "ignore" or 501, as other stores do with If-None-Match), readers/writers: [role ARNs], versioned (true: answers name a
+version, and a DELETE only hides: the bucket's `hidden` keeps what was locked), undeletable: [parts of keys]}}.
 """
 import base64
 import hashlib
@@ -21,7 +22,8 @@ from .s3store import Bucket, Object, Upload, b64crc
 from .web import Failure, Response, Service, xml_text
 
 KEPT = ('content-type', 'content-disposition', 'content-encoding', 'cache-control', 'x-amz-storage-class',
-        'x-amz-server-side-encryption', 'x-amz-server-side-encryption-aws-kms-key-id')
+        'x-amz-server-side-encryption', 'x-amz-server-side-encryption-aws-kms-key-id', 'x-amz-object-lock-mode',
+        'x-amz-object-lock-retain-until-date', 'x-amz-object-lock-legal-hold')
 SUBRESOURCES = ('uploads', 'uploadId', 'delete', 'location', 'tagging', 'list-type')
 NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/'
 
@@ -168,6 +170,8 @@ class S3(Service):
         headers.setdefault('content-type', 'binary/octet-stream')
         if thing.checksum and request.header('x-amz-checksum-mode', '').upper() == 'ENABLED':
             headers[thing.checksum[0]], headers['x-amz-checksum-type'] = thing.checksum[1:]
+        if self.place_config(request).get('versioned'):
+            headers['x-amz-version-id'] = hashlib.md5(thing.etag.encode()).hexdigest()
         if thing.tags:
             headers['x-amz-tagging-count'] = str(thing.tags.count('&') + 1)
         return headers
@@ -177,8 +181,21 @@ class S3(Service):
         tags = ''.join(f'<Tag><Key>{xml_text(unquote(k))}</Key><Value>{xml_text(unquote(v))}</Value></Tag>' for k, _, v in pairs)
         return xml('Tagging', f'<TagSet>{tags}</TagSet>')
 
+    def place_config(self, request):
+        return self.buckets[self.place(request)[0]].config
+
+    def remove(self, bucket, key):
+        """False where the bucket's policy forbids it. Under object lock AWS says yes, and hides the object behind a delete marker."""
+        if any(piece in key for piece in bucket.config.get('undeletable', [])):
+            return False
+        thing = bucket.objects.pop(key, None)
+        if thing and any(name.startswith('x-amz-object-lock') for name in thing.headers):
+            bucket.hidden[key] = thing
+        return True
+
     def do_DeleteObject(self, request, bucket, key):
-        bucket.objects.pop(key, None)
+        if not self.remove(bucket, key):
+            raise Failure(403, 'AccessDenied', 'Access Denied')
         return Response(204)
 
     def do_DeleteObjects(self, request, bucket, _key):
@@ -189,13 +206,11 @@ class S3(Service):
         if not 1 <= len(keys) <= 1000:
             raise Failure(400, 'MalformedXML', 'The XML you provided was not well-formed or did not validate: 1 to 1000 keys')
         request.note['keys'] = len(keys)
-        refused = bucket.config.get('undeletable', [])
         out = []
         for key in keys:
-            if any(piece in key for piece in refused):
+            if not self.remove(bucket, key):
                 out.append(f'<Error><Key>{xml_text(key)}</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>')
                 continue
-            bucket.objects.pop(key, None)
             if root.findtext('Quiet') != 'true':
                 out.append(f'<Deleted><Key>{xml_text(key)}</Key></Deleted>')
         return xml('DeleteResult', ''.join(out))

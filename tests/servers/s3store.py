@@ -113,7 +113,7 @@ class Upload:
 class Bucket:
     def __init__(self, name, region, owner, config):
         self.name, self.region, self.owner, self.config = name, region, owner, config
-        self.objects, self.uploads = {}, {}
+        self.objects, self.uploads, self.hidden = {}, {}, {}
 
     def object(self, key):
         if key not in self.objects:

@@ -42,6 +42,22 @@ static void a_text_with_a_nul_in_it_is_no_text(void **state) {
     assert_string_equal(json_string(object, "whole"), "orders");
 }
 
+static void where_it_is_wrong_is_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"{\"a\":1}x", "JSON at byte 7: what stands there is no JSON"},
+        {"{\"a\":\"\xe1\xba\xa1\xba\"}", "JSON at byte 9: what stands there is not UTF-8"},
+        {"{\"\xff\":'", "JSON at byte 2: what stands there is not UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_error_ struct error error = {0};
+        assert_null(json_parse(cases[i].text, strlen(cases[i].text), &error));
+        assert_string_equal(error.message, cases[i].words);
+    }
+}
+
 static void what_is_not_strictly_json_is_refused(void **state) {
     (void)state;
     static const char *const bad[] = {"",
@@ -145,8 +161,19 @@ static void getters_bear_what_is_not(void **state) {
     assert_int_equal(json_integer(object, "n", -7), -7);
     assert_int_equal(json_integer(object, "f", -7), -7);
     assert_true(json_boolean(object, "s", true));
+    assert_int_equal(json_count(object, "n"), 0);
+    assert_int_equal(json_count(object, "absent"), 0);
     _cleanup_json_ struct json_object *list = parse("[1]");
     assert_null(json_string(list, "s"));
+}
+
+/* As unsigned numbers they would be of exabytes. */
+static void a_count_below_zero_is_none(void **state) {
+    (void)state;
+    _cleanup_json_ struct json_object *object = parse("{\"a\":-1,\"b\":-99999999999999999999,\"c\":5000000000}");
+    assert_int_equal(json_count(object, "a"), 0);
+    assert_int_equal(json_count(object, "b"), 0);
+    assert_int_equal(json_count(object, "c"), 5000000000);
 }
 
 static void a_needed_text_that_lacks_is_named(void **state) {
@@ -171,6 +198,7 @@ static void building_leaves_out_what_is_absent(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_value_is_read),
+        cmocka_unit_test(where_it_is_wrong_is_told),
         cmocka_unit_test(what_is_not_strictly_json_is_refused),
         cmocka_unit_test(a_text_with_a_nul_in_it_is_no_text),
         cmocka_unit_test(a_nul_inside_is_no_end),
@@ -179,6 +207,7 @@ int main(void) {
         cmocka_unit_test(the_error_says_where),
         cmocka_unit_test(getters_find_what_is_there),
         cmocka_unit_test(getters_bear_what_is_not),
+        cmocka_unit_test(a_count_below_zero_is_none),
         cmocka_unit_test(a_needed_text_that_lacks_is_named),
         cmocka_unit_test(building_leaves_out_what_is_absent),
     };

@@ -125,6 +125,55 @@ static void no_folder_of_jobs_is_no_jobs(void **state) {
     config_unref(config);
 }
 
+static struct config *reload(const struct config *running, struct config_problems *problems) {
+    return config_reload(running, parsing_getenv, problems);
+}
+
+/* A disk that is not mounted, a mv in the wrong folder: all jobs would be dropped without a word. */
+static void a_reload_without_the_folder_of_running_jobs_is_refused(void **state) {
+    struct folder *folder = *state;
+    struct config_problems problems = {0};
+    make_jobs(folder);
+    write_file(folder, "main.conf", "");
+    write_file(folder, "jobs.d/a.conf", GOOD_JOB);
+    write_file(folder, "jobs.d/b.conf", GOOD_JOB);
+    struct config *running = load(folder, &problems);
+    _cleanup_free_ char *here = x_printf("%s/jobs.d", folder->path), *away = x_printf("%s/moved", folder->path);
+    assert_int_equal(rename(here, away), 0);
+    assert_null(reload(running, &problems));
+    assert_int_equal(problems.count, 1);
+    assert_string_equal(problems.items[0].file, here);
+    assert_string_equal(
+        problems.items[0].text,
+        "the folder is gone, and with it the files of all 2 jobs; put it back (an empty one removes them)");
+    config_problems_fini(&problems);
+    assert_int_equal(rename(away, here), 0);
+    struct config *again = reload(running, &problems);
+    assert_int_equal(again->job_count, 2);
+    config_unref(again);
+    config_unref(running);
+}
+
+static void a_reload_of_an_empty_folder_removes_all_jobs(void **state) {
+    struct folder *folder = *state;
+    struct config_problems problems = {0};
+    make_jobs(folder);
+    write_file(folder, "main.conf", "");
+    write_file(folder, "jobs.d/a.conf", GOOD_JOB);
+    struct config *running = load(folder, &problems);
+    _cleanup_free_ char *file = x_printf("%s/jobs.d/a.conf", folder->path);
+    assert_int_equal(unlink(file), 0);
+    struct config *again = reload(running, &problems);
+    assert_int_equal(again->job_count, 0);
+    config_unref(running);
+    _cleanup_free_ char *here = x_printf("%s/jobs.d", folder->path);
+    assert_int_equal(rmdir(here), 0); /* nothing is lost with it any more */
+    struct config *third = reload(again, &problems);
+    assert_int_equal(third->job_count, 0);
+    config_unref(third);
+    config_unref(again);
+}
+
 static void a_missing_main_file_is_told_and_jobs_still_checked(void **state) {
     struct folder *folder = *state;
     struct config_problems problems = {0};
@@ -201,6 +250,8 @@ int main(void) {
         WITH_FOLDER(a_relative_name_finds_its_jobs),
         WITH_FOLDER(other_files_are_left_alone),
         WITH_FOLDER(no_folder_of_jobs_is_no_jobs),
+        WITH_FOLDER(a_reload_without_the_folder_of_running_jobs_is_refused),
+        WITH_FOLDER(a_reload_of_an_empty_folder_removes_all_jobs),
         WITH_FOLDER(a_missing_main_file_is_told_and_jobs_still_checked),
         WITH_FOLDER(what_is_no_regular_file_is_told),
         WITH_FOLDER(a_folder_that_is_none_is_told),

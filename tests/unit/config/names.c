@@ -131,11 +131,12 @@ static void mail_addresses(void **state) {
     (void)state;
     _cleanup_free_ char *local = many('l', 65);
     _cleanup_free_ char *over = x_printf("%s@example.org", local);
+    _cleanup_free_ char *name = many('n', 320), *too_long = x_printf("%s <a@b.c>", name);
     taken(name_is_mail_address, "backup@example.edu.vn", "a.b+c_d'e@x.y", "Backup <backup@example.org>",
           "Ph\xc3\xb2ng \xc4\x90\xc3\xa0o t\xe1\xba\xa1o <a@b.c>", "<a@b.c>");
     refused(name_is_mail_address, "", "backup", "@b.c", "a@", "a@b", "a b@c.d", "a@b c.d", "a@@b.c", ".a@b.c", "a.@b.c",
             "a@.b.c", "a@b.c.", "a@b..c", "Backup <a@b.c", "Backup <>", "Backup <a@b>", "A, B <a@b.c>", "A <x> <a@b.c>",
-            "a@b.c <a@b.c>", "h\xc3\xbc@b.c", over);
+            "a@b.c <a@b.c>", "h\xc3\xbc@b.c", over, too_long);
 }
 
 static void cloudwatch_names(void **state) {

@@ -74,6 +74,10 @@ static void a_job_of_two_keys_gives_the_defaults(void **state) {
     assert_int_equal(job->link_expires, HOUR_MS);
     assert_null(job->log_group);
     assert_int_equal(job->retention_days, 0);
+    assert_int_equal(job->keep_last + job->keep_hourly + job->keep_daily, 0);
+    assert_int_equal(job->keep_weekly + job->keep_monthly + job->keep_yearly, 0);
+    assert_int_equal(job->keep_within.years + job->keep_within.months + job->keep_within.days, 0);
+    assert_int_equal(job->keep_within.ms, 0);
     config_unref(config);
 }
 
@@ -138,7 +142,9 @@ static void every_key_of_a_job_is_kept(void **state) {
         "[Email]\nFrom=Backup "
         "<b@x.org>\nTo=c@x.org\nTo=d@x.org\nCc=e@x.org\nReplyTo=f@x.org\nOn=failure\nLinkExpires=7d\n"
         "Region=eu-west-1\nTemplate=/t\nConfigurationSet=set\n"
-        "[CloudWatch]\nLogGroup=/g\nLogStream=s\nRetentionDays=30\nRegion=eu-west-2\n");
+        "[CloudWatch]\nLogGroup=/g\nLogStream=s\nRetentionDays=30\nRegion=eu-west-2\n"
+        "[Retention]\nKeepLast=3\nKeepHourly=24\nKeepDaily=7\nKeepWeekly=5\nKeepMonthly=12\nKeepYearly=75\n"
+        "KeepWithin=1y 6months\n");
     const struct job_config *job = config->jobs[0];
     assert_int_equal(job->schedule_count, 2);
     assert_int_equal(job->randomized_delay, 5 * MINUTE_MS);
@@ -177,6 +183,14 @@ static void every_key_of_a_job_is_kept(void **state) {
     assert_string_equal(job->log_stream, "s");
     assert_int_equal(job->retention_days, 30);
     assert_string_equal(job->logs_region, "eu-west-2");
+    assert_int_equal(job->keep_last, 3);
+    assert_int_equal(job->keep_hourly, 24);
+    assert_int_equal(job->keep_daily, 7);
+    assert_int_equal(job->keep_weekly, 5);
+    assert_int_equal(job->keep_monthly, 12);
+    assert_int_equal(job->keep_yearly, 75);
+    assert_int_equal(job->keep_within.years, 1);
+    assert_int_equal(job->keep_within.months, 6);
     config_unref(config);
 }
 
@@ -225,8 +239,12 @@ static void an_empty_assignment_returns_to_the_products_default(void **state) {
 
 static void words_stand_for_no_bound(void **state) {
     (void)state;
-    struct config *config = parse_job("[Job]\nTimeout=1h\n[Scan]\nSegments=4\n[Destination]\nPartSize=8M\n",
-                                      "[Job]\nTimeout=none\n[Scan]\nSegments=auto\n[Destination]\nPartSize=auto\n");
+    struct config *config = parse_job("[Job]\nTimeout=1h\n[Scan]\nSegments=4\n[Destination]\nPartSize=8M\n"
+                                      "[Retention]\nKeepLast=3\nKeepWithin=30d\n",
+                                      "[Job]\nTimeout=none\n[Scan]\nSegments=auto\n[Destination]\nPartSize=auto\n"
+                                      "[Retention]\nKeepLast=none\nKeepWithin=none\n");
+    assert_int_equal(config->jobs[0]->keep_last, 0);
+    assert_int_equal(config->jobs[0]->keep_within.days, 0);
     assert_int_equal(config->jobs[0]->timeout, 0);
     assert_int_equal(config->jobs[0]->segments, 0);
     assert_int_equal(config->jobs[0]->part_size, 0);

@@ -38,7 +38,6 @@ static void an_unknown_section_is_told_once_and_its_keys_are_not(void **state) {
 static void what_is_not_built_is_known(void **state) {
     (void)state;
     expect_problem("[Drill]\nSchedule=0 2 * * *\n", 1, "[Drill]", "not supported yet");
-    expect_problem("[Retention]\nKeepLast=3\n", 1, "[Retention]", "not supported yet");
     expect_problem("[Link]\nVia=s3\n", 1, "[Link]", "not supported yet");
     expect_problem("[Job]\nPingUrl=https://x\n", 2, "PingUrl", "not supported yet");
     expect_problem("Columns=a b\n", 1, "Columns", "not supported yet");
@@ -116,6 +115,10 @@ static void values_out_of_range_say_what_is_accepted(void **state) {
                    "from 15min to 12h");
     expect_problem("[CloudWatch]\nLogGroup=g\nRetentionDays=31\n", 3, "RetentionDays", "1, 3, 5, 7, 14");
     expect_problem("[CloudWatch]\nLogGroup=g\nRetentionDays=x\n", 3, "RetentionDays", "1, 3, 5, 7, 14");
+    expect_problem("[Retention]\nKeepLast=0\n", 2, "KeepLast", "a number from 1 to 1000000, or none");
+    expect_problem("[Retention]\nKeepDaily=-1\n", 2, "KeepDaily", "a number from 1 to 1000000, or none");
+    expect_problem("[Retention]\nKeepWithin=5m\n", 2, "KeepWithin", "a month is M or months, a minute min");
+    expect_problem("[Retention]\nKeepDayly=7\n", 2, "KeepDayly", "KeepDaily");
     expect_main_problem("[Daemon]\nLogLevel=loud\n", 2, "LogLevel", "debug, info, notice, warning or error");
     expect_main_problem("[Endpoints]\nS3=s3.example.org\n", 2, "S3", "http:// or https://");
 }

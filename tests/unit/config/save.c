@@ -25,7 +25,9 @@
     "RoleArn=arn:aws:iam::123456789012:role/D\n"                                                                       \
     "[Email]\nFrom=Backup <backup@example.org>\nTo=a@example.org, b@example.org\nTo=c@example.org\n"                   \
     "Cc=d@example.org\nReplyTo=e@example.org\nOn=failure\nLinkExpires=2h\nRegion=us-east-1\n"                          \
-    "[CloudWatch]\nLogGroup=/backups\nLogStream=s\nRetentionDays=30\nRegion=us-east-1\n"
+    "[CloudWatch]\nLogGroup=/backups\nLogStream=s\nRetentionDays=30\nRegion=us-east-1\n"                               \
+    "[Retention]\nKeepLast=1\nKeepHourly=2\nKeepDaily=3\nKeepWeekly=4\nKeepMonthly=5\nKeepYearly=6\n"                  \
+    "KeepWithin=1y 2months 3w 4h 30min\n"
 
 /* Saved, restored, and saved again: the texts are the same only where every setting came back. */
 static struct config *there_and_back(struct config *config, const struct config *current) {

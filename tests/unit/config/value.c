@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "config/config.h"
 #include "config/value.h"
 
 static void expect_span(const char *text, int64_t wanted) {
@@ -64,12 +65,79 @@ static void what_is_no_span_is_refused(void **state) {
                                       "999999999999999y",
                                       "9223372036854775807h",
                                       "18446744073709551615us 1us",
+                                      "18446744073709.9s",
                                       "18446744073709551615.9us 1s"};
     for (size_t i = 0; i < array_length(bad); i++) {
         int64_t ms = -1;
         if (value_span(bad[i], &ms))
             fail_msg("%s was taken for %" PRId64, bad[i], ms);
         assert_int_equal(ms, -1);
+    }
+}
+
+static void expect_period(const char *text, int years, int months, int days, int64_t ms) {
+    struct config_period period;
+    assert_true(value_period(text, &period));
+    assert_int_equal(period.years, years);
+    assert_int_equal(period.months, months);
+    assert_int_equal(period.days, days);
+    assert_int_equal(period.ms, ms);
+}
+
+/* What is written is read back as the same. */
+static void expect_period_text(const char *text, const char *wanted) {
+    struct config_period period = {0}, again = {0};
+    _cleanup_buffer_ struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    assert_true(value_period(text, &period));
+    value_format_period(&out, &period);
+    assert_string_equal(out.data, wanted);
+    assert_true(value_period(out.data, &again));
+    assert_memory_equal(&again, &period, sizeof period);
+}
+
+static void a_period_keeps_the_calendars_units_apart(void **state) {
+    (void)state;
+    expect_period("30d", 0, 0, 30, 0);
+    expect_period("1y 6months", 1, 6, 0, 0);
+    expect_period("2y5M7d3h", 2, 5, 7, 3 * HOUR_MS);
+    expect_period(" 4 w 1day ", 0, 0, 29, 0);
+    expect_period("36h", 0, 0, 0, 36 * HOUR_MS);
+    expect_period_text("1y 6months 2w 36h 1s", "1y 6M 14d 36h 1s");
+    expect_period_text("90min", "1h 30min");
+    expect_period_text("1s", "1s");
+    expect_period("90min 5s", 0, 0, 0, 90 * MINUTE_MS + 5 * SECOND_MS);
+}
+
+/* restic's "5m" are months, systemd's minutes: who means the one must not get the other. */
+static void what_is_no_period_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "0",
+                                      "0d",
+                                      "7",
+                                      "5m",
+                                      "1y5m",
+                                      "d",
+                                      "1.5d",
+                                      "1d,2h",
+                                      "1x",
+                                      "100001d",
+                                      "-1d",
+                                      "1d 2",
+                                      "1 d x",
+                                      "0us",
+                                      "1us",
+                                      "1y m",
+                                      "1D",
+                                      "unlimited",
+                                      "1e3",
+                                      "0x10d",
+                                      "1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d"};
+    for (size_t i = 0; i < array_length(bad); i++) {
+        struct config_period period;
+        if (value_period(bad[i], &period))
+            fail_msg("%s was taken for a period", bad[i]);
     }
 }
 
@@ -163,7 +231,8 @@ int main(void) {
         cmocka_unit_test(spans_are_those_of_systemd),   cmocka_unit_test(what_is_no_span_is_refused),
         cmocka_unit_test(sizes_are_powers_of_1024),     cmocka_unit_test(what_is_no_size_is_refused),
         cmocka_unit_test(numbers_are_digits),           cmocka_unit_test(booleans_have_eight_words),
-        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(what_is_written_is_read_back), cmocka_unit_test(a_period_keeps_the_calendars_units_apart),
+        cmocka_unit_test(what_is_no_period_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,8 +107,8 @@ static void expect_described(const char *kind, const char *full_name) {
 
 static void the_description_names_every_method_and_error(void **state) {
     (void)state;
-    static const char *const methods[] = {CONTROL_STATUS, CONTROL_RUN,  CONTROL_CANCEL, CONTROL_LIST,
-                                          CONTROL_SHOW,   CONTROL_LINK, CONTROL_NEXT,   CONTROL_RELOAD};
+    static const char *const methods[] = {CONTROL_STATUS, CONTROL_RUN,  CONTROL_CANCEL, CONTROL_LIST, CONTROL_SHOW,
+                                          CONTROL_LINK,   CONTROL_NEXT, CONTROL_RELOAD, CONTROL_PRUNE};
     static const char *const errors[] = {
         CONTROL_NO_SUCH_JOB,  CONTROL_NO_SUCH_BACKUP,    CONTROL_ALREADY_RUNNING,     CONTROL_NOT_RUNNING,
         CONTROL_JOB_DISABLED, CONTROL_STOPPING,          CONTROL_CONFIG_INVALID,      CONTROL_PERMISSION_DENIED,

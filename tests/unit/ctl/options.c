@@ -85,6 +85,10 @@ static void every_option_reaches_its_place(void **state) {
     assert_string_equal(options.role_arn, "a");
     assert_string_equal(options.state, "d");
     assert_true(options.local);
+    assert_false(options.dry_run);
+    line_fini(&line);
+    options = parsed(&line, "prune --dry-run x");
+    assert_true(options.dry_run);
     line_fini(&line);
 }
 
@@ -142,8 +146,7 @@ static void wrong_words_hear_what_is_right(void **state) {
 static void what_comes_later_says_so_whatever_follows(void **state) {
     (void)state;
     static const char *const later[] = {
-        "verify x", "restore x --table t --create", "prune", "report --html f", "doctor", "iam policy a",
-        "restore"};
+        "verify x", "restore x --table t --create", "report --html f", "doctor", "iam policy a", "restore"};
     for (size_t i = 0; i < array_length(later); i++)
         expect_refusal(later[i], "is not supported yet");
 }

@@ -179,6 +179,34 @@ static void next_times_are_in_the_jobs_zone(void **state) {
                  "b: only on demand\n");
 }
 
+static void a_prune_says_what_goes_and_why(void **state) {
+    (void)state;
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    _cleanup_json_ struct json_object *reply = json(
+        "{'jobs':[{'job':'a','timezone':'UTC','dry_run':false,'removed':1,'failed':1,'foreign':2,'held':'the clock\\n',"
+        "'backups':[{'id':'1','kind':'backup','started':'2026-11-20T03:00:00Z','bytes':2048,'decision':'remove','"
+        "outcome':"
+        "'removed','why':'w1'},{'id':'2','kind':'remains','started':'2026-11-20T04:00:00Z','decision':'remove','"
+        "outcome':"
+        "'failed','why':'w2','error':'k: "
+        "AccessDenied'},{'id':'3','kind':'backup','decision':'keep','outcome':'left','why':"
+        "'w3'}]},{'job':'b','error':'listing: 403'},{'job':'c','dry_run':true,'backups':[{'id':'4','kind':'backup',"
+        "'decision':'remove','outcome':'left','why':'w4'}]}]}");
+    render_pruned(reply, &out);
+    expect(&out, "ID  KIND     STARTED                     SIZE  ACTION   WHY\n"
+                 "1   backup   2026-11-20 03:00:00 UTC  2.0 KiB  removed  w1\n"
+                 "2   remains  2026-11-20 04:00:00 UTC        -  failed   w2: k: AccessDenied\n"
+                 "3   backup   -                              -  keep     w3\n"
+                 "a: 1 removed, 1 could not be removed; 2 folders beside them are not this job's\n"
+                 "a: the clock?\n"
+                 "\n"
+                 "b: listing: 403\n"
+                 "\n"
+                 "ID  KIND    STARTED  SIZE  ACTION  WHY\n"
+                 "4   backup  -           -  remove  w4\n"
+                 "c: a dry run: 1 to remove\n");
+}
+
 static void results_say_how_it_ended(void **state) {
     (void)state;
     struct buffer out = BUFFER_INIT(BUFFER_OURS);
@@ -259,6 +287,7 @@ int main(void) {
         cmocka_unit_test(a_backup_is_shown_with_its_objects),
         cmocka_unit_test(links_stand_alone_on_their_lines),
         cmocka_unit_test(next_times_are_in_the_jobs_zone),
+        cmocka_unit_test(a_prune_says_what_goes_and_why),
         cmocka_unit_test(results_say_how_it_ended),
         cmocka_unit_test(errors_become_words),
         cmocka_unit_test(progress_is_one_line),

@@ -54,6 +54,7 @@ static const struct {
     {CONTROL_LINK, "{'links':[{'key':'k','url':'https://u','expires':'2026-11-20T02:00:00Z'}]}"},
     {CONTROL_HISTORY, "{'runs':[{'run':'0123456789abcdef','kind':'backup','job':'small','result':'failure','started':"
                       "'2026-11-20T02:00:00Z','duration_ms':1500,'items':7,'bytes':9,'error':'Scan: 403'}]}"},
+    {CONTROL_PRUNE, "{'jobs':[{'job':'small','removed':0,'failed':1,'backups':[]}]}"},
     {CONTROL_NEXT, "{'jobs':[{'name':'small','next':['2026-11-20T02:00:00Z']}]}"},
 };
 
@@ -104,8 +105,9 @@ static void run(void *arg, struct control_request *request) {
 }
 
 static const struct control_method methods[] = {
-    {CONTROL_STATUS, answer}, {CONTROL_CANCEL, answer}, {CONTROL_LIST, answer}, {CONTROL_SHOW, answer},
-    {CONTROL_LINK, answer},   {CONTROL_NEXT, answer},   {CONTROL_RUN, run},     {CONTROL_HISTORY, answer},
+    {CONTROL_STATUS, answer}, {CONTROL_CANCEL, answer},  {CONTROL_LIST, answer},
+    {CONTROL_SHOW, answer},   {CONTROL_LINK, answer},    {CONTROL_NEXT, answer},
+    {CONTROL_RUN, run},       {CONTROL_HISTORY, answer}, {CONTROL_PRUNE, answer},
 };
 
 static void write_file(const char *path, const char *text) {
@@ -220,6 +222,9 @@ static void answers_go_to_stdout(void **state) {
     assert_string_equal(world->asked, "{\"count\":2}");
     expect(world, "history|small|--count|7", 0, "2026-11-20 02:00:00 UTC  small  backup  failure", "");
     assert_string_equal(world->asked, "{\"job\":\"small\",\"count\":7}");
+    expect(world, "prune|small|--dry-run", 1, "small: 0 removed, 1 could not be removed", "");
+    assert_string_equal(world->asked, "{\"job\":\"small\",\"dry_run\":true}");
+    expect(world, "prune|--json", 1, "\"failed\": 1", "");
     expect(world, "history", 0, "\n01234567:  Scan: 403\n", "");
 }
 

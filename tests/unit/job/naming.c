@@ -143,6 +143,16 @@ static void a_tables_arn_names_its_region(void **state) {
     assert_null(table_arn_region("arn:aws:dynamodb::1:table/t"));
 }
 
+/* Broke: the backup that had just been made was "dated after now", because a Date has no milliseconds. */
+static void what_was_just_made_is_not_of_the_future(void **state) {
+    (void)state;
+    assert_false(backup_id_after("01751767200999-1a2b3c4d", 1751767200));
+    assert_false(backup_id_after("01751767206000-1a2b3c4d", 1751767200)); /* our clock may be 5 s ahead */
+    assert_true(backup_id_after("01751767206001-1a2b3c4d", 1751767200));
+    assert_false(backup_id_after("01751767206001-1a2b3c4d", 0)); /* the store sent no Date */
+    assert_false(backup_id_after("00000000000000-1a2b3c4d", 1751767200));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_backup_is_named_by_its_start_and_its_run),
@@ -153,6 +163,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(the_very_keys_of_a_run_are_known),
         cmocka_unit_test(a_tables_arn_names_its_region),
+        cmocka_unit_test(what_was_just_made_is_not_of_the_future),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,7 +142,7 @@ static void a_page_that_is_not_utf_8_never_becomes_a_backup(void **state) {
     struct world *world = *state;
     world_job(world, BOTH "[Job]\nRetryFor=1s\n");
     cloud_page(world->cloud, 0, "{\"id\":{\"S\":\"i0\xff\xfe\"}}", 1);
-    ends_badly(world, "not UTF-8");
+    ends_badly(world, "is not UTF-8 at byte 92");
 }
 
 static void an_item_of_no_known_type_ends_the_run(void **state) {

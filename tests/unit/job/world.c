@@ -52,6 +52,7 @@ int world_set_up(void **state) {
     world->workshop = workshop_new(MEMORY);
     world->shared =
         (struct engine_shared){&world->loop, world->workshop, world->reporter, world->templates, .landing = 20};
+    world->shared.in_use = in_use_new();
     *state = world;
     return 0;
 }
@@ -81,6 +82,7 @@ int world_tear_down(void **state) {
     assert_int_equal(uv_loop_close(&world->loop), 0);
     assert_int_equal(pool_stats(workshop_pool(world->workshop)).used, 0);
     workshop_free(world->workshop);
+    in_use_free(world->shared.in_use);
     reporter_unlisten(world->reporter, &world->listener);
     reporter_free(world->reporter);
     mail_templates_free(world->templates);

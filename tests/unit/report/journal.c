@@ -85,6 +85,26 @@ static void a_line_has_its_level_first_and_its_facts_last(void **state) {
         free(fields[i].iov_base);
 }
 
+static void assert_words(const char *priority, const char *wanted) {
+    struct iovec fields[] = {field("MESSAGE=students: the mail was not sent"), field(priority), field("RUN_ID=r1")};
+    _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+    journal_words(&line, fields, array_length(fields));
+    assert_string_equal(line.data, wanted);
+    for (size_t i = 0; i < array_length(fields); i++)
+        free(fields[i].iov_base);
+}
+
+static void a_person_reads_a_word_for_the_level(void **state) {
+    (void)state;
+    assert_words("PRIORITY=2", "error: students: the mail was not sent (RUN_ID=r1)\n");
+    assert_words("PRIORITY=3", "error: students: the mail was not sent (RUN_ID=r1)\n");
+    assert_words("PRIORITY=4", "warning: students: the mail was not sent (RUN_ID=r1)\n");
+    assert_words("PRIORITY=5", "students: the mail was not sent (RUN_ID=r1)\n");
+    assert_words("PRIORITY=6", "students: the mail was not sent (RUN_ID=r1)\n");
+    assert_words("PRIORITY=7", "debug: students: the mail was not sent (RUN_ID=r1)\n");
+    assert_words("TABLE=t", "students: the mail was not sent (TABLE=t, RUN_ID=r1)\n");
+}
+
 static void all_is_written_in_order_before_it_ends(void **state) {
     (void)state;
     struct end end;
@@ -169,6 +189,12 @@ static void lines_go_to_a_descriptor(void **state) {
     char text[100] = "";
     assert_true(read(pipes[0], text, sizeof text - 1) > 0);
     assert_string_equal(text, "<6>one (RUN_ID=r1)\n");
+    journal = journal_new(journal_write_words, &pipes[1], LOST_ID);
+    put(journal, "one");
+    journal_free(journal, 5000);
+    memset(text, 0, sizeof text);
+    assert_true(read(pipes[0], text, sizeof text - 1) > 0);
+    assert_string_equal(text, "one (RUN_ID=r1)\n");
     close(pipes[0]);
     close(pipes[1]);
     const struct iovec none = {NULL, 0};
@@ -179,6 +205,7 @@ static void lines_go_to_a_descriptor(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_has_its_level_first_and_its_facts_last),
+        cmocka_unit_test(a_person_reads_a_word_for_the_level),
         cmocka_unit_test(all_is_written_in_order_before_it_ends),
         cmocka_unit_test(a_full_queue_drops_and_says_how_many),
         cmocka_unit_test(a_queue_is_bounded_in_bytes),

@@ -398,10 +398,13 @@ static void a_line_never_holds_a_control_character(void **state) {
 }
 
 static void what_leaves_doubt_and_is_not_typed_is_corrupt(void **state) {
+    static const char doubtful[] = "{\"a\":{ \"SS\":[\"x\"]}},{\"a\":{ \"Q\":\"\"}}";
     struct error error = {0};
-    struct type_counts counts = {0};
-    assert_null(encoded(*state, FORMAT_DYNAMODB_JSON, "{\"a\":{ \"Q\":\"\"}}", 1, &counts, &error));
+    struct type_counts counts = {.ss = 7};
+    assert_null(encoded(*state, FORMAT_DYNAMODB_JSON, doubtful, 2, &counts, &error));
     assert_int_equal(error.code, ERROR_CORRUPT);
+    assert_non_null(strstr(error.message, "item 2 of 2"));
+    assert_int_equal(counts.ss, 7);
     error_clear(&error);
 }
 

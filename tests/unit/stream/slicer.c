@@ -90,6 +90,32 @@ static void the_counts_are_read(void **state) {
     page_index_fini(&index);
 }
 
+/* Numbers that only other servers write so. */
+static void every_spelling_of_a_number_is_one(void **state) {
+    (void)state;
+    static const char *const numbers[] = {"0", "-0", "12.50", "1e5", "1E+05", "25.0e-1", "-1.5E-7"};
+    for (size_t i = 0; i < array_length(numbers); i++) {
+        _cleanup_free_ char *page = x_printf(
+            "{\"Items\":[],\"Count\":0,\"x\":%s,\"ConsumedCapacity\":{\"CapacityUnits\":%s}}", numbers[i], numbers[i]);
+        struct page_index index = {0};
+        assert_true(page_slice(&index, page, strlen(page), NULL));
+        assert_true(index.read_units == strtod(numbers[i], NULL));
+        page_index_fini(&index);
+    }
+}
+
+/* Places are of 32 bits. (Nothing of it is read.) */
+static void a_page_of_4_gib_is_refused(void **state) {
+    (void)state;
+    struct page_index index = {0};
+    struct error error = {0};
+    assert_false(page_slice(&index, "{", (size_t)UINT32_MAX + 1, &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
+    assert_non_null(strstr(error.message, "less than 4 GiB"));
+    error_clear(&error);
+    page_index_fini(&index);
+}
+
 static void an_index_is_used_again(void **state) {
     (void)state;
     struct page_index index = {0};
@@ -255,6 +281,8 @@ int main(void) {
         cmocka_unit_test(every_item_is_found_at_every_alignment),
         cmocka_unit_test(real_shapes_are_sliced),
         cmocka_unit_test(the_counts_are_read),
+        cmocka_unit_test(every_spelling_of_a_number_is_one),
+        cmocka_unit_test(a_page_of_4_gib_is_refused),
         cmocka_unit_test(an_index_is_used_again),
         cmocka_unit_test(what_is_no_page_is_refused_with_its_place),
         cmocka_unit_test(a_page_cut_anywhere_is_refused),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/encoding.h"
 #include "base/memory.h"
 
@@ -102,6 +103,16 @@ static const char *letters_of(const char *bytes, size_t length) {
     return length ? bytes : "";
 }
 
+static void add_date(struct buffer *out, int64_t date) {
+    char text[TIME_TEXT];
+    if (date)
+        buffer_printf(out, "Date: %s\r\n", time_format_http(text, date));
+}
+
+void cloud_date(struct cloud *cloud, int64_t seconds) {
+    cloud->date = seconds;
+}
+
 void reply(struct request *request, int status, const char *head, const char *body, size_t length) {
     struct connection *connection = request->connection;
     connection->request = NULL;
@@ -112,6 +123,7 @@ void reply(struct request *request, int status, const char *head, const char *bo
         buffer_printf(&out, "HTTP/1.1 %d Words\r\n", status);
         if (!strcasestr(head, "content-length:"))
             buffer_printf(&out, "Content-Length: %zu\r\n", length);
+        add_date(&out, connection->cloud->date);
         buffer_printf(&out, "x-amz-request-id: R\r\n%s\r\n", head);
         buffer_add_bytes(&out, letters_of(body, length), length);
         if (request->ruled && request->act == CLOUD_DAMAGE)

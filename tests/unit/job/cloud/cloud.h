@@ -38,7 +38,9 @@ struct cloud_rule {
 struct cloud_object {
     char *key, *run, *etag; /* MD5, as S3 makes it */
     struct buffer bytes;
-    unsigned parts; /* of the upload; 0: one PUT */
+    unsigned parts;   /* of the upload; 0: one PUT */
+    int64_t modified; /* seconds since 1970, as lists tell it; 0: not told */
+    const char *head; /* further lines of HEAD and GET, with CR LF; borrowed; NULL: none */
 };
 
 struct cloud;
@@ -75,6 +77,7 @@ const struct cloud_object *cloud_object(const struct cloud *cloud, size_t i);
 const struct cloud_object *cloud_find(const struct cloud *cloud, const char *part_of_key); /* NULL: none */
 struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char *run, const char *bytes, size_t length);
 void cloud_delete(struct cloud *cloud, const char *key);
+void cloud_date(struct cloud *cloud, int64_t seconds); /* Date of every answer; 0: none is sent */
 size_t cloud_uploads(const struct cloud *cloud);
 void cloud_abort_uploads(struct cloud *cloud); /* somebody else does */
 void cloud_small_parts(struct cloud *cloud);   /* parts may be below 5 MiB */

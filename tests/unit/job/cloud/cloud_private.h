@@ -52,6 +52,7 @@ struct cloud {
     bool circle, small_parts;
     uint64_t table_bytes;
     const char *table_id;          /* NULL: id-1 */
+    int64_t date;
     struct cloud_object **objects; /* in order of key */
     size_t object_count;
     struct upload **uploads;

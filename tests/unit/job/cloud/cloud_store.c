@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "base/memory.h"
@@ -157,8 +158,9 @@ static void get_object(struct cloud *cloud, struct request *request) {
     }
     bool head = strcmp(request->method, "HEAD") == 0;
     _cleanup_free_ char *lines =
-        x_printf("Content-Length: %zu\r\nETag: \"%s\"\r\n%s%s%s", object->bytes.length, object->etag,
-                 object->run ? "x-amz-meta-run: " : "", object->run ? object->run : "", object->run ? "\r\n" : "");
+        x_printf("Content-Length: %zu\r\nETag: \"%s\"\r\n%s%s%s%s", object->bytes.length, object->etag,
+                 object->run ? "x-amz-meta-run: " : "", object->run ? object->run : "", object->run ? "\r\n" : "",
+                 object->head ? object->head : "");
     reply(request, range ? 206 : 200, lines, object->bytes.data, head ? 0 : object->bytes.length);
 }
 
@@ -176,6 +178,15 @@ static void delete_objects(struct cloud *cloud, struct request *request) {
     reply(request, 200, "", "<DeleteResult/>", strlen("<DeleteResult/>"));
 }
 
+static void list_object(struct buffer *out, const struct cloud_object *object) {
+    char text[TIME_TEXT];
+    buffer_printf(out, "<Contents><Key>%s</Key><Size>%zu</Size><ETag>&quot;%s&quot;</ETag>", object->key,
+                  object->bytes.length, object->etag);
+    if (object->modified)
+        buffer_printf(out, "<LastModified>%s</LastModified>", time_format_iso(text, object->modified));
+    buffer_add(out, "</Contents>");
+}
+
 /* One page holds all. A folder is named once. */
 static void list_objects(struct cloud *cloud, struct request *request) {
     _cleanup_free_ char *prefix = request_query(request, "prefix");
@@ -190,8 +201,7 @@ static void list_objects(struct cloud *cloud, struct request *request) {
             continue;
         const char *slash = delimiter ? strchr(key + length, '/') : NULL;
         if (!slash) {
-            buffer_printf(&out, "<Contents><Key>%s</Key><Size>%zu</Size><ETag>&quot;%s&quot;</ETag></Contents>", key,
-                          cloud->objects[i]->bytes.length, cloud->objects[i]->etag);
+            list_object(&out, cloud->objects[i]);
         } else if (!folder || strncmp(key, folder, strlen(folder)) != 0) {
             free(folder);
             folder = x_strndup(key, (size_t)(slash - key) + 1);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Retention of the set of jobs: after each good backup, and when a person asks. What came of it is said here. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "job/retention.h"
+#include "jobs_private.h"
+
+struct job_prune {
+    LIST_ENTRY(job_prune) entry;
+    struct job *job;
+    struct prune *prune;
+    bool dry_run, has_rules;
+    prune_done *done; /* NULL: nobody waits (any more) */
+    void *arg;
+};
+
+static bool is_live(void *arg, const char *run) {
+    const struct jobs *jobs = arg;
+    for (size_t i = 0; i < jobs->count; i++)
+        if (jobs->items[i]->state != JOB_IDLE && strcmp(jobs->items[i]->run, run) == 0)
+            return true;
+    return false;
+}
+
+static void say(const struct job *job, enum event_kind kind, const struct error *error, const char *message) {
+    struct event *event = EVENT(kind, .job = job->name, .table = job->settings->table);
+    event->error = error;
+    event->message = message;
+    report(job->jobs->shared.reporter, event);
+}
+
+static void say_items(const struct job *job, const struct prune_result *result) {
+    for (size_t i = 0; i < result->count; i++) {
+        const struct prune_item *item = &result->list[i];
+        if (item->outcome != PRUNE_FAILED)
+            continue;
+        _cleanup_free_ char *message = x_printf("%s could not be removed: %s", item->names.uri, item->error);
+        say(job, EVENT_PRUNE_FAILED, NULL, message);
+    }
+    if (!result->removed)
+        return;
+    _cleanup_free_ char *message =
+        x_printf("retention: %zu removed, %zu stay", result->removed, result->count - result->removed);
+    say(job, EVENT_PRUNED, NULL, message);
+}
+
+/* A role that may only write is fine where nobody asked for retention. */
+static void say_result(const struct job_prune *one, const struct prune_result *result, const struct error *error) {
+    bool asked = one->has_rules || one->done;
+    if (error)
+        say(one->job, asked ? EVENT_PRUNE_FAILED : EVENT_RUN_PROGRESS, error, "retention was not applied");
+    else if (result->held)
+        say(one->job, EVENT_PRUNE_FAILED, NULL, result->held);
+    else
+        say_items(one->job, result);
+}
+
+static void on_pruned(void *arg, const struct prune_result *result, const struct error *error) {
+    struct job_prune *one = arg;
+    struct job *job = one->job;
+    struct jobs *jobs = job->jobs;
+    if (!one->dry_run)
+        say_result(one, result, error);
+    if (one->done)
+        one->done(one->arg, result, error);
+    LIST_REMOVE(one, entry);
+    free(one);
+    jobs_remove_if_over(job);
+    jobs_wind_down(jobs);
+}
+
+static struct job_prune *start(struct job *job, const char *table_arn, bool dry_run, prune_done *done, void *arg) {
+    struct job_prune *one = x_calloc(1, sizeof *one);
+    const struct retention_rules rules = retention_rules_of(job->settings);
+    struct prune_order order = {.engine = job->jobs->engine,
+                                .config = job->config,
+                                .job = job->settings,
+                                .table_arn = table_arn,
+                                .runs = {is_live, job->jobs},
+                                .dry_run = dry_run};
+    *one = (struct job_prune){
+        .job = job, .dry_run = dry_run, .has_rules = retention_has_rules(&rules), .done = done, .arg = arg};
+    LIST_INSERT_HEAD(&job->prunes, one, entry);
+    one->prune = prune_start(&order, on_pruned, one);
+    return one;
+}
+
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A reload during the run may have changed whose table it is. */
+static bool is_same_table(const struct job_config *a, const struct job_config *b) {
+    return same_text(a->table, b->table) && same_text(a->region, b->region) && same_text(a->role_arn, b->role_arn) &&
+           same_text(a->profile, b->profile) && a->source == b->source;
+}
+
+void job_prune_after_run(struct job *job) {
+    bool same = is_same_table(job->started.settings, job->settings);
+    if (job->last.outcome == RUN_SUCCEEDED && !job->removed && !job->jobs->stopping)
+        start(job, same ? job->last.table_arn : NULL, false, NULL, NULL);
+}
+
+struct job_prune *jobs_prune(struct jobs *jobs, const char *name, bool dry_run, prune_done *done, void *arg) {
+    struct job *job = jobs_find(jobs, name);
+    return job && !job->removed && !jobs->stopping ? start(job, NULL, dry_run, done, arg) : NULL;
+}
+
+void jobs_prune_leave(struct job_prune *one) {
+    one->done = NULL;
+    prune_finish(one->prune);
+}
+
+/* What a run of the tool's own started is done before the process ends; a daemon has a next time. */
+void job_finish_prunes(struct job *job) {
+    struct job_prune *one;
+    LIST_FOREACH(one, &job->prunes, entry)
+    if (job->jobs->alarms)
+        prune_finish(one->prune);
+}
+
+void job_drop_prunes(struct job *job) {
+    struct job_prune *one;
+    while ((one = LIST_FIRST(&job->prunes))) {
+        LIST_REMOVE(one, entry);
+        prune_cancel(one->prune);
+        free(one);
+    }
+}
+
+bool jobs_are_pruning(const struct jobs *jobs) {
+    for (size_t i = 0; i < jobs->count; i++)
+        if (!LIST_EMPTY(&jobs->items[i]->prunes))
+            return true;
+    return false;
+}

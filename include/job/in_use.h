@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which backups something of this process works on now: who restores, verifies or drills one holds it while it reads, and what is
+ * held is not pruned; what is being pruned is not read. One set a process, on the loop's thread.
+ */
+#ifndef JOB_IN_USE_H
+#define JOB_IN_USE_H
+
+#include <stdbool.h>
+
+/* Whole strings are compared: the backup's address as backup_names.uri has it, "s3://BUCKET/PREFIXAWSDynamoDB/ID/". */
+struct in_use;
+
+struct in_use *in_use_new(void);
+void in_use_free(struct in_use *set); /* whatever is still held; NULL is fine */
+
+/* Holds the backup for reading. `by` says who, as in "the restore into table copy". False where it is being pruned: read nothing.
+ * As often as it was held it must be let go. A NULL set holds everything. */
+bool in_use_hold(struct in_use *set, const char *uri, const char *by) __attribute__((warn_unused_result));
+void in_use_let_go(struct in_use *set, const char *uri, const char *by);
+
+/* Takes the backup alone, to remove it. False where somebody holds it, or removes it already. */
+bool in_use_take_alone(struct in_use *set, const char *uri) __attribute__((warn_unused_result));
+void in_use_give_back(struct in_use *set, const char *uri);
+
+/* Who holds it: the first, borrowed until it is let go; "a prune" where it is being removed; NULL where nobody does. */
+const char *in_use_by(const struct in_use *set, const char *uri);
+
+#endif
