@@ -190,9 +190,12 @@ static void write_section(struct buffer *out, struct json_object *root, const ch
     if (!section)
         return;
     buffer_printf(out, "[%s]\n", name);
-    json_object_object_foreach(section, key, list) {
+    struct json_object_iterator at = json_object_iter_begin(section), last = json_object_iter_end(section);
+    for (; !json_object_iter_equal(&at, &last); json_object_iter_next(&at)) {
+        struct json_object *list = json_object_iter_peek_value(&at);
         for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++)
-            buffer_printf(out, "%s=%s\n", key, json_object_get_string(json_object_array_get_idx(list, i)));
+            buffer_printf(out, "%s=%s\n", json_object_iter_peek_name(&at),
+                          json_object_get_string(json_object_array_get_idx(list, i)));
     }
 }
 
