@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From pages to parts: an upload that is full goes on in the next object; memory that is scarce delays and loses nothing. */
+#include <stdio.h>
+
 #include "job/assembly.h"
+#include "job/ledger.h"
+#include "job/resume.h"
 #include "world.h"
 
 #define MIB ((size_t)1 << 20)
@@ -13,6 +17,8 @@ struct line {
     struct s3_object_options objects;
     struct backup_record *record;
     struct plan plan;
+    struct ledger *ledger; /* NULL: nothing is kept */
+    unsigned first_number;
     struct assembly *assembly;
     unsigned items, recorded;
     bool stopped, stored, completed, failed, pressed;
@@ -72,6 +78,7 @@ static int tear_down(void **state) {
     struct line *line = *state;
     void *world = line->world;
     assembly_free(line->assembly);
+    ledger_free(line->ledger);
     aws_session_free(line->session);
     credential_provider_unref(line->provider);
     world_tear_down(&world);
@@ -82,12 +89,8 @@ static int tear_down(void **state) {
 
 #define WITH_LINE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-static void open_line(struct line *line, bool files, bool plain) {
+static void open_assembly(struct line *line) {
     struct backup_record *record = line->record;
-    if (files)
-        record->outputs[record->output_count++] = (struct output_record){.format = FORMAT_DYNAMODB_JSON};
-    if (plain)
-        record->outputs[record->output_count++] = (struct output_record){.format = FORMAT_JSON};
     line->plan.buffer_memory = MEMORY;
     line->plan.outputs = record->output_count;
     struct assembly_options options = {.output = {.loop = &line->world->loop,
@@ -96,10 +99,21 @@ static void open_line(struct line *line, bool files, bool plain) {
                                                   .objects = &line->objects,
                                                   .names = &record->names,
                                                   .plan = &line->plan,
+                                                  .ledger = line->ledger,
+                                                  .first_number = line->first_number,
                                                   .hash_bodies = true},
                                        .record = record};
     struct assembly_events events = {on_pressure, on_recorded, on_stopped, on_stored, on_completed, on_failed, line};
     line->assembly = assembly_new(&options, &events);
+}
+
+static void open_line(struct line *line, bool files, bool plain) {
+    struct backup_record *record = line->record;
+    if (files)
+        record->outputs[record->output_count++] = (struct output_record){.format = FORMAT_DYNAMODB_JSON};
+    if (plain)
+        record->outputs[record->output_count++] = (struct output_record){.format = FORMAT_JSON};
+    open_assembly(line);
 }
 
 static void never_evicted(void *arg) {
@@ -119,6 +133,7 @@ static void feed(struct line *line, size_t size) {
     assert_non_null(page->page);
     assert_int_equal(page_append(page->page, text.data, text.length), PAGE_OK);
     page_hold(page->page);
+    page->next_key = x_printf("{\"k\":{\"N\":\"%u\"}}", line->items);
     if (!page_slice(&page->index, page->page->data, page->page->length, &error))
         fail_msg("%s", error.message);
     assembly_feed(line->assembly, page);
@@ -175,6 +190,76 @@ static void a_full_upload_goes_on_in_the_next_object(void **state) {
         assert_true(output->objects[i].part_count <= 8);
     check_arrays(line);
     assert_int_equal(cloud_uploads(line->world->cloud), 0);
+}
+
+static void on_lost(void *arg, const struct error *error) {
+    (void)arg;
+    fail_msg("%s", error->message);
+}
+
+static void keep(struct line *line) {
+    world_keep(line->world);
+    line->ledger = ledger_new(line->world->state, line->record->names.run, on_lost, line);
+    struct checkpoint_run run = {.run = x_strdup(line->record->names.run),
+                                 .job = x_strdup("j"),
+                                 .settings = x_strdup("{}"),
+                                 .table = x_strdup("tab"),
+                                 .table_arn = x_strdup("arn"),
+                                 .region = x_strdup("eu-west-1"),
+                                 .bucket = x_strdup("bkt"),
+                                 .prefix = x_strdup("p/"),
+                                 .formats = x_strdup("json/none"),
+                                 .definition = x_strdup("{\"Table\":{\"TableName\":\"tab\"}}"),
+                                 .started = 1751767200123,
+                                 .segments = 1,
+                                 .numbers = FILE_NUMBERS};
+    assert_true(ledger_begin(line->ledger, &run, NULL, NULL));
+}
+
+/* The process dies; another one goes on from what the state has. */
+static void die_and_resume(struct line *line) {
+    struct checkpoint checkpoint;
+    struct checkpoint_object *loose = NULL;
+    size_t loose_count = 0;
+    struct error error = {0};
+    ledger_silence(line->ledger);
+    assembly_free(take_pointer(line->assembly));
+    assert_true(world_checkpoint(line->world, &checkpoint));
+    backup_record_unref(line->record);
+    line->record = backup_record_new();
+    if (!record_resume(line->record, &checkpoint, &loose, &loose_count, &error))
+        fail_msg("%s", error.message);
+    line->items = 0;
+    if (checkpoint.position_count)
+        assert_int_equal(sscanf(checkpoint.positions[0].key, "{\"k\":{\"N\":\"%u\"}}", &line->items), 1);
+    assert_int_equal(line->items, checkpoint.run.counts.items);
+    line->first_number = checkpoint.run.numbers;
+    line->pressed = false;
+    assert_true(ledger_resume(line->ledger, checkpoint.run.numbers + FILE_NUMBERS, NULL, NULL));
+    free(loose);
+    checkpoint_fini(&checkpoint);
+    open_assembly(line);
+}
+
+/* Killed before, while and after the object is full: each object is an array of its own, and no item stands twice. */
+static void a_full_upload_that_is_interrupted_goes_on_in_the_next_object(void **state) {
+    (void)state;
+    for (unsigned killed = 3; killed < 14; killed++) {
+        void *own;
+        set_up(&own);
+        struct line *line = own;
+        line->plan.parts_most = 8;
+        keep(line);
+        open_line(line, false, true);
+        feed_all(line, killed, 3 * MIB);
+        run_for(&line->world->loop, killed % 3 ? 30 : 0);
+        die_and_resume(line);
+        feed_all(line, 14 - line->items, 3 * MIB);
+        finish(line);
+        assert_true(line->record->outputs[0].object_count >= 2);
+        check_arrays(line);
+        tear_down(&own);
+    }
 }
 
 static void a_page_alone_is_one_put(void **state) {
@@ -256,6 +341,7 @@ static void what_a_worker_has_is_given_back_after_the_assembly_has_gone(void **s
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_LINE(a_full_upload_goes_on_in_the_next_object),
+        cmocka_unit_test(a_full_upload_that_is_interrupted_goes_on_in_the_next_object),
         WITH_LINE(a_page_alone_is_one_put),
         WITH_LINE(a_cut_is_one_number_of_items_for_both),
         WITH_LINE(a_single_put_whose_answer_was_lost_is_settled_by_head),

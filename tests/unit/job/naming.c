@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "job/naming.h"
 
 static const unsigned char identity[16] = {0x1a, 0x2b, 0x3c, 0x4d, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
@@ -107,6 +108,33 @@ static void what_is_no_address_is_refused(void **state) {
     }
 }
 
+/* Whose upload or object it is decides what is aborted and deleted: no key that merely begins alike. */
+static void the_very_keys_of_a_run_are_known(void **state) {
+    (void)state;
+    struct backup_names names, again;
+    backup_names_init(&names, "b", "p/", 1751767200123, identity);
+    static const char *const ours[] = {"", ".2", ".10000"}, *const ends[] = {".json", ".json.gz", ".csv", ".csv.zst"};
+    for (size_t i = 0; i < array_length(ours); i++)
+        for (size_t k = 0; k < array_length(ends); k++) {
+            _cleanup_free_ char *key = x_printf("p/backup-20250706-020000-1a2b3c4d%s%s", ours[i], ends[k]);
+            assert_true(backup_plain_key_is(&names, key));
+        }
+    static const char *const others[] = {
+        "p/backup-20250706-020000-1a2b3c4d.1.json",         "p/backup-20250706-020000-1a2b3c4d.02.json",
+        "p/backup-20250706-020000-1a2b3c4d.json.bak",       "p/backup-20250706-020000-1a2b3c4d.txt",
+        "p/backup-20250706-020001-1a2b3c4d.json",           "backup-20250706-020000-1a2b3c4d.json",
+        "p/backup-20250706-020000-1a2b3c4e.json",           "p/backup-20250706-020000-1a2b3c4d.",
+        "p/backup-20250706-020000-1a2b3c4d.4294967298.json"};
+    for (size_t i = 0; i < array_length(others); i++)
+        assert_false(backup_plain_key_is(&names, others[i]));
+    assert_true(backup_names_restore(&again, names.run, "b", "p/", 1751767200123));
+    assert_string_equal(again.uri, names.uri);
+    backup_names_fini(&again);
+    assert_false(backup_names_restore(&again, "1a2b", "b", "p/", 1));
+    assert_false(backup_names_restore(&again, "1a2b3c4d05060708090a0b0c0d0e0fxx", "b", "p/", 1));
+    backup_names_fini(&names);
+}
+
 static void a_tables_arn_names_its_region(void **state) {
     (void)state;
     assert_key(table_arn_region("arn:aws:dynamodb:eu-west-1:123456789012:table/t"), "eu-west-1");
@@ -133,6 +161,7 @@ int main(void) {
         cmocka_unit_test(content_types_say_what_is_stored),
         cmocka_unit_test(addresses_are_taken_apart),
         cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(the_very_keys_of_a_run_are_known),
         cmocka_unit_test(a_tables_arn_names_its_region),
         cmocka_unit_test(what_was_just_made_is_not_of_the_future),
     };
