@@ -242,13 +242,22 @@ static void tame_malloc(void) {
     mallopt(M_TRIM_THRESHOLD, 512 << 10);
 }
 
+/* Without a file all is as if an empty one stood there. */
+static struct config *read_config(const struct daemon_options *options, struct config_problems *problems) {
+    static const struct config_text nothing = {"", "", 0};
+    return options->config_file ? config_load(options->config_file, environment, problems)
+                                : config_parse(&nothing, NULL, 0, environment, problems);
+}
+
 int daemon_run(const struct daemon_options *options) {
-    struct daemon daemon = {
-        .options = options, .config_file = options->config_file, .local = options->local, .started = clock_wall()};
+    struct daemon daemon = {.options = options,
+                            .config_file = options->config_file ? options->config_file : "",
+                            .local = options->local,
+                            .started = clock_wall()};
     struct config_problems problems = {0};
     tame_malloc();
     signal(SIGPIPE, SIG_IGN);
-    struct config *config = config_load(options->config_file, environment, &problems);
+    struct config *config = read_config(options, &problems);
     if (!config) {
         print_problems(&problems, options->local ? "" : "<3>");
         config_problems_fini(&problems);

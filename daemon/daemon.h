@@ -12,7 +12,7 @@ struct daemon;
 
 /* Borrowed for the whole run. */
 struct daemon_options {
-    const char *config_file;
+    const char *config_file;                         /* NULL: none, and no jobs */
     const char *socket;                              /* NULL: control.sock in RuntimeDirectory= */
     bool local;                                      /* no alarms: only what the socket asks for */
     const char *local_state;                         /* where --local keeps its state; NULL: this command needs none */
@@ -28,7 +28,7 @@ int daemon_run(const struct daemon_options *options);
 /* From any thread, between ready() and over(). */
 void daemon_ask_to_stop(struct daemon *daemon);
 
-/* daemon/local.c: a daemon on a thread of this process. NULL with an error where it did not come up. */
+/* daemon/local.c: a daemon on a thread of this process. NULL with an error where it did not come up. `config_file` as above. */
 struct local_daemon;
 struct local_daemon *local_daemon_start(const char *config_file, const char *state /* NULL: none */,
                                         struct error *error);

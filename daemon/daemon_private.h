@@ -5,11 +5,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "config/config.h"
 #include "control/server.h"
 #include "daemon.h"
+#include "job/find.h"
 #include "job/jobs.h"
 #include "report/event.h"
 #include "report/notify.h"
@@ -47,6 +49,7 @@ struct daemon {
     uv_signal_t hangup, terminate, interrupt;
     uv_async_t asked; /* to stop, by another thread: --local */
     struct reload reload;
+    LIST_HEAD(, restoring) restores; /* methods_restore.c's */
     bool ready, stopping;
 };
 
@@ -70,7 +73,12 @@ void method_refuse(struct daemon *daemon, struct control_request *request, enum 
 void method_list(void *arg, struct control_request *request);
 void method_show(void *arg, struct control_request *request);
 void method_link(void *arg, struct control_request *request);
-void method_prune(void *arg, struct control_request *request); /* methods_prune.c */
+void method_restore(void *arg, struct control_request *request); /* methods_restore.c */
+void method_prune(void *arg, struct control_request *request);   /* methods_prune.c */
+void method_verify(void *arg, struct control_request *request);
+
+/* How to read an s3:// address: region, profile, role_arn. False where one is no text: the request has been ended. */
+bool method_may_access(struct control_request *request, struct find_access *access) __attribute__((warn_unused_result));
 
 /* methods_history.c */
 void method_history(void *arg, struct control_request *request);

@@ -230,9 +230,9 @@ static void method_reload(void *arg, struct control_request *request) {
 }
 
 const struct control_method daemon_methods[] = {
-    {CONTROL_STATUS, method_status}, {CONTROL_RUN, method_run},       {CONTROL_CANCEL, method_cancel},
-    {CONTROL_LIST, method_list},     {CONTROL_SHOW, method_show},     {CONTROL_LINK, method_link},
-    {CONTROL_NEXT, method_next},     {CONTROL_RELOAD, method_reload}, {CONTROL_HISTORY, method_history},
-    {CONTROL_PRUNE, method_prune},
+    {CONTROL_STATUS, method_status}, {CONTROL_RUN, method_run},         {CONTROL_CANCEL, method_cancel},
+    {CONTROL_LIST, method_list},     {CONTROL_SHOW, method_show},       {CONTROL_LINK, method_link},
+    {CONTROL_NEXT, method_next},     {CONTROL_RELOAD, method_reload},   {CONTROL_HISTORY, method_history},
+    {CONTROL_PRUNE, method_prune},   {CONTROL_RESTORE, method_restore}, {CONTROL_VERIFY, method_verify},
 };
 const size_t daemon_method_count = array_length(daemon_methods);

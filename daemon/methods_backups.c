@@ -222,14 +222,21 @@ static void on_found(void *arg, const struct found_backup *found, const struct e
     }
 }
 
+bool method_may_access(struct control_request *request, struct find_access *access) {
+    return control_may_text(request, "region", &access->region) &&
+           control_may_text(request, "profile", &access->profile) &&
+           control_may_text(request, "role_arn", &access->role_arn);
+}
+
 static void look_up(struct daemon *daemon, struct control_request *request, bool wants_links) {
     const char *backup;
-    if (!control_need_text(request, "backup", &backup))
+    struct find_access access;
+    if (!control_need_text(request, "backup", &backup) || !method_may_access(request, &access))
         return;
     struct lookup *lookup = x_calloc(1, sizeof *lookup);
     *lookup = (struct lookup){.daemon = daemon, .request = request, .wants_links = wants_links};
     control_request_watch(request, on_lookup_gone, lookup);
-    lookup->find = find_start(daemon->jobs, backup, on_found, lookup);
+    lookup->find = find_by_start(daemon->jobs, backup, &access, on_found, lookup);
 }
 
 void method_show(void *arg, struct control_request *request) {

@@ -14,14 +14,14 @@ _dynamodb_backupctl_names() { # COMMAND MEMBER: the MEMBERs in what COMMAND prin
 
 _dynamodb_backupctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands='check next status run cancel list show link prune history'
+    local commands='check next status run cancel list show link verify restore prune history'
     local options='--config --socket --json --local --state --help --version'
     COMPREPLY=()
     case $prev in
         --config | --socket) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --state) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
         --timezone) mapfile -t COMPREPLY < <(compgen -W "UTC $(awk -F '\t' '!/^#/ { print $3 }' /usr/share/zoneinfo/zone.tab 2>/dev/null)" -- "$cur"); return ;;
-        --count | --from | --region | --profile | --role-arn) return ;;
+        --count | --from | --region | --profile | --role-arn | --table | --to-region | --to-role-arn | --write-capacity) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -35,7 +35,11 @@ _dynamodb_backupctl() {
         prune) options+=' --dry-run' ;;
         next) options+=' --timezone --count --from' ;;
         history) options+=' --count' ;;
-        show | link) options+=' --region --profile --role-arn' ;;
+        show | link | verify) options+=' --region --profile --role-arn' ;;
+        restore)
+            options+=' --table --create --overwrite --to-region --to-role-arn --write-capacity --dry-run --assume-plain'
+            options+=' --region --profile --role-arn'
+            ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
@@ -44,7 +48,7 @@ _dynamodb_backupctl() {
     case $command in
         '') mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
         status | run | cancel | list | prune | history) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names status name)" -- "$cur") ;;
-        show | link) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names list id) $(_dynamodb_backupctl_names status name | sed 's/$/@latest/')" -- "$cur") ;;
+        show | link | verify | restore) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names list id) $(_dynamodb_backupctl_names status name | sed 's/$/@latest/')" -- "$cur") ;;
         next) mapfile -t COMPREPLY < <(compgen -W '@hourly @daily @weekly @monthly @yearly' -- "$cur") ;;
     esac
 }

@@ -41,6 +41,8 @@ _dynamodb_backupctl() {
         'list:the backups that exist in S3'
         'show:one backup'
         'link:fresh download links'
+        'verify:read everything back'
+        'restore:write the items back into a table'
         'history:past runs'
         'prune:apply retention now'
     )
@@ -53,8 +55,16 @@ _dynamodb_backupctl() {
                 history) _arguments $global '--count[how many]:number:' '1:job:_dynamodb_backupctl_jobs' ;;
                 prune) _arguments $global '--dry-run[only show what would go, and why]' '1:job:_dynamodb_backupctl_jobs' ;;
                 status | cancel | list) _arguments $global '1:job:_dynamodb_backupctl_jobs' ;;
-                show | link)
+                show | link | verify)
                     _arguments $global '--region[of an s3:// address]:region:' '--profile[to read it with]:profile:' \
+                        '--role-arn[to read it with]:role:' '1:backup:_dynamodb_backupctl_backups'
+                    ;;
+                restore)
+                    _arguments $global '--table[to write to]:table:' '--create[make it where it does not exist]' \
+                        '--overwrite[write to a table that holds something]' '--to-region[of the table]:region:' \
+                        '--to-role-arn[that writes it]:role:' '--write-capacity[units a second, or a share]:N or N%:' \
+                        '--dry-run[change nothing]' '--assume-plain[one plain JSON array]' \
+                        '--region[of an s3:// address]:region:' '--profile[to read it with]:profile:' \
                         '--role-arn[to read it with]:role:' '1:backup:_dynamodb_backupctl_backups'
                     ;;
                 next)

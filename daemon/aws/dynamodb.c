@@ -18,13 +18,15 @@
 #define CONTENT_TYPE "application/x-amz-json-1.0"
 #define TARGET       "DynamoDB_20120810."
 #define ANSWER_MOST  ((size_t)4 << 20)
+#define BATCH_ANSWER ((size_t)20 << 20) /* UnprocessedItems may be all of 16 MB, spelled longer */
 
-/* Either a small operation (`json`) or a scan (`scan`) is under way. */
+/* Either a small operation (`json`) or one whose bytes are the caller's to read (`raw`: Scan, BatchWriteItem) is under way. */
 struct dynamodb_call {
     struct json_call *json;
-    struct aws_call *scan;
+    struct aws_call *raw;
     dynamodb_done *json_done;
-    aws_done *scan_done;
+    aws_done *raw_done;
+    aws_accept *accept; /* of a BatchWriteItem */
     void *arg;
     struct buffer body; /* of the scan */
     struct http_slice slice;
@@ -92,7 +94,7 @@ void dynamodb_cancel(struct dynamodb_call *call) {
     if (call->json)
         json_call_cancel(call->json);
     else
-        aws_cancel(call->scan);
+        aws_cancel(call->raw);
     call_free(call);
 }
 
@@ -118,9 +120,9 @@ void dynamodb_scan_body(struct buffer *out, const struct dynamodb_scan *scan) {
     buffer_add(out, ",\"ReturnConsumedCapacity\":\"TOTAL\"}");
 }
 
-static void on_scan(void *arg, const struct http_answer *http, const struct error *error) {
+static void on_raw(void *arg, const struct http_answer *http, const struct error *error) {
     struct dynamodb_call *call = arg;
-    aws_done *done = call->scan_done;
+    aws_done *done = call->raw_done;
     void *done_arg = call->arg;
     call_free(call);
     done(done_arg, http, error);
@@ -141,7 +143,7 @@ struct dynamodb_call *dynamodb_scan_start(struct aws_session *session, const str
         {"content-type", CONTENT_TYPE, false},
         {"x-amz-target", TARGET "Scan", false},
     };
-    *call = (struct dynamodb_call){.scan_done = done, .arg = arg, .body = BUFFER_INIT(BUFFER_OURS)};
+    *call = (struct dynamodb_call){.raw_done = done, .arg = arg, .body = BUFFER_INIT(BUFFER_OURS)};
     dynamodb_scan_body(&call->body, scan);
     call->slice = (struct http_slice){call->body.data, call->body.length};
     const struct aws_request request = {
@@ -159,6 +161,41 @@ struct dynamodb_call *dynamodb_scan_start(struct aws_session *session, const str
         .on_throttle = page->on_throttle,
         .throttle_arg = arg,
     };
-    call->scan = aws_start(session, &request, on_scan, call);
+    call->raw = aws_start(session, &request, on_raw, call);
+    return call;
+}
+
+static bool accept_batch(void *arg, const struct http_answer *answer, struct error *error) {
+    struct dynamodb_call *call = arg;
+    return crc32_matches(NULL, answer, error) && call->accept(call->arg, answer, error);
+}
+
+struct dynamodb_call *dynamodb_batch_write_start(struct aws_session *session, const struct dynamodb_batch_write *write,
+                                                 aws_done *done, void *arg) {
+    struct dynamodb_call *call = x_calloc(1, sizeof *call);
+    _cleanup_free_ char *what = x_printf("BatchWriteItem into %s", write->table);
+    _cleanup_free_ char *needs = x_printf("dynamodb:BatchWriteItem on %s", write->table);
+    const struct http_header headers[] = {
+        {"content-type", CONTENT_TYPE, false},
+        {"x-amz-target", TARGET "BatchWriteItem", false},
+    };
+    *call = (struct dynamodb_call){.raw_done = done, .arg = arg, .accept = write->accept};
+    const struct aws_request request = {
+        .service = AWS_DYNAMODB,
+        .what = what,
+        .needs = needs,
+        .method = "POST",
+        .headers = headers,
+        .header_count = array_length(headers),
+        .body = write->body,
+        .body_count = write->body_count,
+        .body_sha256 = write->sha256,
+        .answer_limit = BATCH_ANSWER,
+        .accept = accept_batch,
+        .accept_arg = call,
+        .on_throttle = write->on_throttle,
+        .throttle_arg = arg,
+    };
+    call->raw = aws_start(session, &request, on_raw, call);
     return call;
 }

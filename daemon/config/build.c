@@ -91,9 +91,8 @@ struct config_builder *config_builder_new(const struct config_text *main_file, c
     config_settings_read(&builder->main, main_file, false, problems);
     read_main(builder);
     config_environment_apply(builder->config, environment, problems);
-    struct job_config *defaults = job_new();
-    read_job(builder, defaults, NULL);
-    job_config_free(defaults);
+    builder->config->defaults = job_new();
+    read_job(builder, builder->config->defaults, NULL);
     return builder;
 }
 

@@ -58,6 +58,8 @@ void config_unref(struct config *config) {
     for (size_t i = 0; i < config->job_count; i++)
         job_config_free(config->jobs[i]);
     free(config->jobs);
+    if (config->defaults)
+        job_config_free(config->defaults);
     for (size_t i = 0; i < CONFIG_ENDPOINTS; i++)
         free(config->endpoints[i]);
     free(config->file);

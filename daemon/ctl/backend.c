@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "../daemon.h"
 #include "base/memory.h"
@@ -56,6 +58,13 @@ static enum status status_of(const struct error *error) {
     return error->code == ERROR_INVALID ? STATUS_USAGE : STATUS_NO_DAEMON;
 }
 
+/* A backup that is named by its address needs no configuration: where the default one does not exist there is none. */
+static const char *local_config(const struct options *options) {
+    bool address = options->argument && strncmp(options->argument, "s3://", 5) == 0;
+    bool none = strcmp(options->config, DEFAULT_CONFIG) == 0 && access(options->config, F_OK) != 0;
+    return address && none ? NULL : options->config;
+}
+
 /* Never the daemon's. The caller frees. */
 static char *local_state(const struct options *options) {
     const char *state_home = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -72,7 +81,7 @@ struct backend *backend_open(const struct options *options, enum status *status)
     _cleanup_free_ char *socket = NULL;
     if (options->local) {
         _cleanup_free_ char *state = options->command->keeps_state ? local_state(options) : NULL;
-        backend->local = local_daemon_start(options->config, state, &error);
+        backend->local = local_daemon_start(local_config(options), state, &error);
         socket = x_strdup(backend->local ? local_daemon_socket(backend->local) : NULL);
         *status = STATUS_FAILED;
     } else {

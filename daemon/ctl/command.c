@@ -32,8 +32,20 @@ const struct command commands[] = {
      command_show},
     {"link", "BACKUP", "fresh download links, with their true end of life", BACKUP_HELP, NEEDS_ARGUMENT, TAKES_SOURCE,
      false, command_link},
-    {"verify", "BACKUP", "read everything back", NULL, NEEDS_ARGUMENT, 0, false, NULL},
-    {"restore", "BACKUP", "write the items back into a table", NULL, NEEDS_ARGUMENT, 0, false, NULL},
+    {"verify", "BACKUP", "read everything back: checksums, counts, every item parses",
+     BACKUP_HELP "What is damaged is told with its object, part and lines; exit status 1.\n", NEEDS_ARGUMENT,
+     TAKES_SOURCE, false, command_verify},
+    {"restore", "BACKUP", "write the items back into a table",
+     BACKUP_HELP "--table NAME            the table to write to; one that holds something is refused\n"
+                 "--create                make it from its saved definition where it does not exist\n"
+                 "--overwrite             write to a table that holds something, or has another key\n"
+                 "--to-region R           the table's region (the backup's)\n"
+                 "--to-role-arn ARN       the role that writes the table, for another account (the job's)\n"
+                 "--write-capacity N|N%   at most N write units a second, or a share of what the table has\n"
+                 "--assume-plain          BACKUP is s3://BUCKET/KEY of one plain JSON array without a backup.json\n"
+                 "--dry-run               look at everything, say what would be done, change nothing\n"
+                 "An interrupted restore that is asked for again goes on where it was.\n",
+     NEEDS_ARGUMENT, TAKES_SOURCE | TAKES_RESTORE | TAKES_DRY_RUN, true, command_restore},
     {"prune", "JOB", "apply retention now",
      "Removes what the [Retention] keys of the job, or of every job, do not keep, and what died unfinished.\n"
      "--dry-run   remove nothing: show what would go, what stays, and why\n",

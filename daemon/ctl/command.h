@@ -38,6 +38,8 @@ enum status command_cancel(const struct options *options);
 enum status command_list(const struct options *options);
 enum status command_show(const struct options *options);
 enum status command_link(const struct options *options);
+enum status command_restore(const struct options *options);
+enum status command_verify(const struct options *options);
 enum status command_history(const struct options *options);
 enum status command_prune(const struct options *options);
 

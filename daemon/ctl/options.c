@@ -36,6 +36,13 @@ static const struct option_row {
     {"--region", TEXT, offsetof(struct options, region), TAKES_SOURCE},
     {"--profile", TEXT, offsetof(struct options, profile), TAKES_SOURCE},
     {"--role-arn", TEXT, offsetof(struct options, role_arn), TAKES_SOURCE},
+    {"--table", TEXT, offsetof(struct options, table), TAKES_RESTORE},
+    {"--create", FLAG, offsetof(struct options, create), TAKES_RESTORE},
+    {"--overwrite", FLAG, offsetof(struct options, overwrite), TAKES_RESTORE},
+    {"--to-region", TEXT, offsetof(struct options, to_region), TAKES_RESTORE},
+    {"--to-role-arn", TEXT, offsetof(struct options, to_role_arn), TAKES_RESTORE},
+    {"--write-capacity", TEXT, offsetof(struct options, write_capacity), TAKES_RESTORE},
+    {"--assume-plain", FLAG, offsetof(struct options, assume_plain), TAKES_RESTORE},
 };
 
 /* The words still to be read. */

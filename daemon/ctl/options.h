@@ -17,6 +17,7 @@ enum {
     TAKES_COUNT = 8,  /* --count */
     TAKES_SOURCE = 4, /* --region --profile --role-arn: how to read an s3:// address */
     TAKES_DRY_RUN = 16,
+    TAKES_RESTORE = 64, /* how and where to restore */
 };
 
 /* Strings are those of argv. NULL, 0, false: not given. */
@@ -25,8 +26,10 @@ struct options {
     const char *argument;          /* JOB, BACKUP, EXPR; NULL: none */
     const char *config, *socket, *state;
     const char *timezone, *from, *region, *profile, *role_arn;
+    const char *table, *to_region, *to_role_arn, *write_capacity;
     unsigned count;
     bool json, local, wait, dry_run, help, version;
+    bool create, overwrite, assume_plain;
 };
 
 #define DEFAULT_CONFIG "/etc/dynamodb-backupd/dynamodb-backupd.conf"

@@ -13,13 +13,11 @@
 #include <string.h>
 
 #include "aws/s3.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "job/place.h"
 
-#define READS_AT_ONCE    8
-#define BACKUP_JSON_MOST ((size_t)64 << 20)
-#define NO_SUCH_RANGE    416 /* what S3 answers for any range of an empty object */
+#define READS_AT_ONCE 8
+#define NO_SUCH_RANGE 416 /* what S3 answers for any range of an empty object */
 
 struct folder {
     struct catalog *catalog;
@@ -188,113 +186,4 @@ struct catalog *catalog_start(struct engine *engine, struct config *config, cons
     catalog->arg = arg;
     catalog->place = place_open(engine, config, job, on_place, catalog);
     return catalog;
-}
-
-/* ------------------------------------------------------------ one backup.json, whole */
-
-/* On a worker: the record of a backup of many parts is megabytes, and the loop would stand still over it. */
-struct parsing {
-    uv_work_t work;
-    struct catalog_read *read; /* NULL: cancelled meanwhile */
-    char *text;
-    size_t length;
-    struct json_object *backup;
-    struct error error;
-};
-
-struct catalog_read {
-    struct place *place;
-    char *key;
-    struct s3_call *call;
-    struct parsing *parsing;
-    catalog_read_done *done;
-    void *arg;
-};
-
-static void read_free(struct catalog_read *read) {
-    if (read->call)
-        s3_cancel(read->call);
-    if (read->parsing)
-        read->parsing->read = NULL;
-    place_close(read->place);
-    free(read->key);
-    free(read);
-}
-
-void catalog_read_cancel(struct catalog_read *read) {
-    if (read)
-        read_free(read);
-}
-
-static void read_end(struct catalog_read *read, struct json_object *backup, const struct error *error) {
-    read->done(read->arg, backup, error);
-    read_free(read);
-}
-
-/* Somebody else's bytes under our name are told as that, and go no further. */
-static void parse(uv_work_t *work) {
-    struct parsing *parsing = work->data;
-    struct json_object *backup = json_parse(parsing->text, parsing->length, &parsing->error);
-    if (backup && json_need_string(backup, "id", &parsing->error) && json_need_string(backup, "job", &parsing->error))
-        parsing->backup = backup;
-    else
-        json_object_put(backup);
-}
-
-static void on_parsed(uv_work_t *work, int status) {
-    struct parsing *parsing = work->data;
-    struct catalog_read *read = parsing->read;
-    (void)status;
-    if (read) {
-        read->parsing = NULL;
-        error_context(&parsing->error, "s3://%s/%s is no record of a backup", read->place->job->bucket, read->key);
-        read_end(read, parsing->backup, parsing->backup ? NULL : &parsing->error);
-    }
-    json_object_put(parsing->backup);
-    error_clear(&parsing->error);
-    free(parsing->text);
-    free(parsing);
-}
-
-static void parse_start(struct catalog_read *read, const struct http_answer *http) {
-    struct parsing *parsing = x_calloc(1, sizeof *parsing);
-    *parsing = (struct parsing){.read = read, .text = x_malloc(http->length + 1), .length = http->length};
-    if (http->length)
-        memcpy(parsing->text, http->body, http->length);
-    parsing->work.data = parsing;
-    read->parsing = parsing;
-    uv_queue_work(read->place->engine->shared.loop, &parsing->work, parse, on_parsed);
-}
-
-static void on_whole(void *arg, const struct s3_answer *answer, const struct error *error) {
-    struct catalog_read *read = arg;
-    _cleanup_error_ struct error missing = {0};
-    read->call = NULL;
-    if (!error && answer->found) {
-        parse_start(read, answer->http);
-        return;
-    }
-    if (!error)
-        error_set(&missing, ERROR_NOT_FOUND, "no such backup: there is no s3://%s/%s", read->place->job->bucket,
-                  read->key);
-    read_end(read, NULL, error ? error : &missing);
-}
-
-static void on_read_place(void *arg, const struct error *error) {
-    struct catalog_read *read = arg;
-    struct s3_get get = {.key = read->key, .limit = BACKUP_JSON_MOST};
-    if (error)
-        read_end(read, NULL, error);
-    else
-        read->call = s3_get_object(&read->place->bucket, &get, on_whole, read);
-}
-
-struct catalog_read *catalog_read_start(struct engine *engine, struct config *config, const struct job_config *job,
-                                        const char *key, catalog_read_done *done, void *arg) {
-    struct catalog_read *read = x_calloc(1, sizeof *read);
-    read->key = x_strdup(key);
-    read->done = done;
-    read->arg = arg;
-    read->place = place_open(engine, config, job, on_read_place, read);
-    return read;
 }

@@ -96,18 +96,32 @@ char *engine_region(const struct job_config *job) {
     return job->region ? x_strdup(job->region) : table_arn_region(job->table);
 }
 
+static const enum credential_source_kind source_kinds[] = {[CONFIG_SOURCE_AUTO] = SOURCE_AUTO,
+                                                           [CONFIG_SOURCE_ENV] = SOURCE_ENV,
+                                                           [CONFIG_SOURCE_PROFILE] = SOURCE_PROFILE,
+                                                           [CONFIG_SOURCE_IMDS] = SOURCE_IMDS};
+
 struct credential_provider *engine_provider(struct engine *engine, const struct job_config *job, bool destination) {
-    static const enum credential_source_kind kinds[] = {[CONFIG_SOURCE_AUTO] = SOURCE_AUTO,
-                                                        [CONFIG_SOURCE_ENV] = SOURCE_ENV,
-                                                        [CONFIG_SOURCE_PROFILE] = SOURCE_PROFILE,
-                                                        [CONFIG_SOURCE_IMDS] = SOURCE_IMDS};
     _cleanup_free_ char *session = job->session_name ? x_strdup(job->session_name) : credential_session_name(job->name);
     _cleanup_free_ char *region = engine_region(job);
     bool other_role = destination && job->destination_role_arn;
-    struct credential_settings settings = {.source = kinds[job->source],
+    struct credential_settings settings = {.source = source_kinds[job->source],
                                            .profile = job->profile,
                                            .role_arn = other_role ? job->destination_role_arn : job->role_arn,
                                            .external_id = other_role ? NULL : job->external_id,
+                                           .session_name = session,
+                                           .duration_s = job->duration / SECOND_MS,
+                                           .region = region};
+    return credential_store_get(engine->store, &settings);
+}
+
+struct credential_provider *engine_role_provider(struct engine *engine, const struct job_config *job,
+                                                 const char *role_arn) {
+    _cleanup_free_ char *session = job->session_name ? x_strdup(job->session_name) : credential_session_name(job->name);
+    _cleanup_free_ char *region = engine_region(job);
+    struct credential_settings settings = {.source = source_kinds[job->source],
+                                           .profile = job->profile,
+                                           .role_arn = role_arn,
                                            .session_name = session,
                                            .duration_s = job->duration / SECOND_MS,
                                            .region = region};

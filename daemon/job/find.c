@@ -3,8 +3,10 @@
  * A backup by what a person calls it.
  *
  *     JOB@latest -> the job's catalog -> its newest ID --+
- *     ID ------------- in every job's place ------------ +--> READ backup.json, place by place, until one has it
- *     s3://... ------- in the jobs of that bucket ------ +
+ *     ID ------------- in every job's place ------------ +--> OPEN the source, place by place, until one has it
+ *     s3://... -+----- in the jobs of that bucket ------ +
+ *               +----- no job has it, or it was said how to read it: by a job made for the address
+ *     s3://BUCKET/KEY, told to be a plain JSON array: the same, and the object is the source
  */
 #include "job/find.h"
 
@@ -15,14 +17,17 @@
 #include "job/catalog.h"
 
 struct find {
-    struct jobs *jobs;
+    struct engine *engine;
     struct config *config;
     char *text, *bucket, *prefix; /* the latter two of an s3:// address */
+    char *plain_key;              /* of one that is a plain JSON array */
+    bool plain;
+    char *region, *profile, *role_arn; /* how to read it */
     char id[ID_LENGTH + 1];
     const struct job_config *only; /* JOB@latest */
     size_t at;                     /* the job that is asked now */
     struct catalog *catalog;
-    struct catalog_read *read;
+    struct source_open *open;
     uv_timer_t soon;
     struct error failure; /* the first of a place that could not be read */
     find_done *done;
@@ -34,13 +39,15 @@ static void on_closed(uv_handle_t *handle) {
 }
 
 static void find_free(struct find *find) {
+    char *const texts[] = {find->text,   find->bucket,  find->prefix,  find->plain_key,
+                           find->region, find->profile, find->role_arn};
     catalog_cancel(find->catalog);
-    catalog_read_cancel(find->read);
+    source_open_cancel(find->open);
     config_unref(find->config);
+    engine_unref(find->engine);
     error_clear(&find->failure);
-    free(find->text);
-    free(find->bucket);
-    free(find->prefix);
+    for (size_t i = 0; i < array_length(texts); i++)
+        free(texts[i]);
     uv_close((uv_handle_t *)&find->soon, on_closed);
 }
 
@@ -65,23 +72,36 @@ static const char *prefix_of(const struct find *find, const struct job_config *j
     return find->bucket ? find->prefix : job->prefix;
 }
 
-static void read_next(struct find *find);
+static void open_next(struct find *find);
 
-static void on_read(void *arg, struct json_object *backup, const struct error *error) {
-    struct find *find = arg;
-    const struct job_config *job = find->config->jobs[find->at];
-    find->read = NULL;
-    if (error) {
-        struct error told = error_copy(error);
-        if (told.code == ERROR_NOT_FOUND)
-            error_clear(&told);
-        error_keep_first(&find->failure, &told);
-        find->at++;
-        read_next(find);
+/* What stands there and is not for us is the answer; what could not be read may stand elsewhere. */
+static void on_failure(struct find *find, const struct error *error) {
+    if (error->code == ERROR_INVALID) {
+        fail(find, error);
         return;
     }
-    _cleanup_free_ char *uri = x_printf("s3://%s/%sAWSDynamoDB/%s/", job->bucket, prefix_of(find, job), find->id);
-    struct found_backup found = {.config = find->config, .job = job, .id = find->id, .uri = uri, .backup = backup};
+    struct error told = error_copy(error);
+    if (told.code == ERROR_NOT_FOUND && !find->bucket) /* of an address its words are the best there are */
+        error_clear(&told);
+    error_keep_first(&find->failure, &told);
+    find->at++;
+    open_next(find);
+}
+
+static void on_open(void *arg, struct source *source, const struct error *error) {
+    struct find *find = arg;
+    find->open = NULL;
+    if (error) {
+        on_failure(find, error);
+        return;
+    }
+    struct found_backup found = {.config = find->config,
+                                 .job = find->config->jobs[find->at],
+                                 .prefix = source->prefix,
+                                 .id = find->id,
+                                 .uri = source->uri,
+                                 .backup = source->document,
+                                 .source = source};
     find->done(find->arg, &found, NULL);
     find_free(find);
 }
@@ -95,12 +115,11 @@ static void not_found(struct find *find) {
     }
     _cleanup_error_ struct error none = {0};
     error_set(&none, ERROR_NOT_FOUND, "%s: %s; see dynamodb-backupctl list", find->text,
-              find->bucket ? "no backup stands there, or no job of this configuration uses that bucket"
-                           : "no job of this configuration has such a backup");
+              find->bucket ? "no backup stands there" : "no job of this configuration has such a backup");
     fail(find, &none);
 }
 
-static void read_next(struct find *find) {
+static void open_next(struct find *find) {
     const struct config *config = find->config;
     while (find->at < config->job_count && !is_candidate(find, config->jobs[find->at]))
         find->at++;
@@ -109,8 +128,14 @@ static void read_next(struct find *find) {
         return;
     }
     const struct job_config *job = config->jobs[find->at];
-    _cleanup_free_ char *key = x_printf("%sAWSDynamoDB/%s/backup.json", prefix_of(find, job), find->id);
-    find->read = catalog_read_start(jobs_engine(find->jobs), find->config, job, key, on_read, find);
+    struct source_request request = {.engine = find->engine,
+                                     .config = find->config,
+                                     .job = job,
+                                     .prefix = prefix_of(find, job),
+                                     .id = find->id,
+                                     .plain_key = find->plain_key,
+                                     .lenient = true};
+    find->open = source_open_start(&request, on_open, find);
 }
 
 static void on_catalog(void *arg, const struct backup_summary *backups, size_t count, const struct error *error) {
@@ -127,15 +152,52 @@ static void on_catalog(void *arg, const struct backup_summary *backups, size_t c
         return;
     }
     memcpy(find->id, backups[count - 1].id, sizeof find->id);
-    read_next(find);
+    open_next(find);
+}
+
+/* An address of no job's bucket, or that is to be read in another way, gets a job of its own. */
+static void choose_job(struct find *find) {
+    bool told = find->region || find->profile || find->role_arn;
+    for (size_t i = 0; i < find->config->job_count && !told; i++)
+        if (is_candidate(find, find->config->jobs[i]))
+            return;
+    const struct config_address address = {.bucket = find->bucket,
+                                           .prefix = find->prefix,
+                                           .region = find->region,
+                                           .profile = find->profile,
+                                           .role_arn = find->role_arn};
+    struct config *made = config_for_address(find->config, &address);
+    config_unref(find->config);
+    find->config = made;
+}
+
+/* s3://BUCKET/KEY */
+static bool understand_plain(struct find *find, struct error *error) {
+    const char *bucket = strncmp(find->text, "s3://", 5) == 0 ? find->text + 5 : "", *slash = strchr(bucket, '/');
+    if (!slash || slash == bucket || !slash[1]) {
+        error_set(error, ERROR_INVALID,
+                  "\"%s\" names no object: --assume-plain expects s3://BUCKET/KEY of a plain JSON array", find->text);
+        return false;
+    }
+    find->bucket = x_strndup(bucket, (size_t)(slash - bucket));
+    find->prefix = x_strdup("");
+    find->plain_key = x_strdup(slash + 1);
+    choose_job(find);
+    return true;
 }
 
 /* What the text is; false with an error where it is nothing. */
 static bool understand(struct find *find, struct error *error) {
     static const char latest[] = "@latest";
     size_t length = strlen(find->text), tail = sizeof latest - 1;
-    if (strncmp(find->text, "s3://", 5) == 0)
-        return backup_uri_parse(find->text, &find->bucket, &find->prefix, find->id, error);
+    if (find->plain)
+        return understand_plain(find, error);
+    if (strncmp(find->text, "s3://", 5) == 0) {
+        if (!backup_uri_parse(find->text, &find->bucket, &find->prefix, find->id, error))
+            return false;
+        choose_job(find);
+        return true;
+    }
     if (length > tail && strcmp(find->text + length - tail, latest) == 0) {
         _cleanup_free_ char *name = x_strndup(find->text, length - tail);
         find->only = config_job(find->config, name);
@@ -160,20 +222,29 @@ static void on_soon(uv_timer_t *timer) {
     if (!understand(find, &error))
         fail(find, &error);
     else if (find->only)
-        find->catalog = catalog_start(jobs_engine(find->jobs), find->config, find->only, on_catalog, find);
+        find->catalog = catalog_start(find->engine, find->config, find->only, on_catalog, find);
     else
-        read_next(find);
+        open_next(find);
 }
 
-struct find *find_start(struct jobs *jobs, const char *text, find_done *done, void *arg) {
+struct find *find_by_start(struct jobs *jobs, const char *text, const struct find_access *access, find_done *done,
+                           void *arg) {
     struct find *find = x_calloc(1, sizeof *find);
-    find->jobs = jobs;
+    find->engine = engine_ref(jobs_engine(jobs));
     find->config = config_ref(jobs_config(jobs));
     find->text = x_strdup(text);
+    find->region = x_strdup(access ? access->region : NULL);
+    find->profile = x_strdup(access ? access->profile : NULL);
+    find->role_arn = x_strdup(access ? access->role_arn : NULL);
+    find->plain = access && access->plain;
     find->done = done;
     find->arg = arg;
     find->soon.data = find;
-    uv_timer_init(jobs_engine(jobs)->shared.loop, &find->soon);
+    uv_timer_init(find->engine->shared.loop, &find->soon);
     uv_timer_start(&find->soon, on_soon, 0, 0);
     return find;
+}
+
+struct find *find_start(struct jobs *jobs, const char *text, find_done *done, void *arg) {
+    return find_by_start(jobs, text, NULL, done, arg);
 }

@@ -8,7 +8,8 @@
 
 static void open_session(struct place *place, const char *region) {
     place->bucket = (struct s3_bucket){
-        .session = aws_session_new(place->engine->client, place->provider, region, NULL),
+        .session = aws_session_new(place->engine->client, place->provider, region,
+                                   place->patience.retry_for ? &place->patience : NULL),
         .name = place->job->bucket,
         .expected_owner = place->job->expected_bucket_owner,
     };
@@ -27,9 +28,10 @@ static void on_soon(uv_timer_t *timer) {
     place->ready(place->arg, NULL);
 }
 
-struct place *place_open(struct engine *engine, struct config *config, const struct job_config *job,
-                         void (*ready)(void *arg, const struct error *error), void *arg) {
+static struct place *open_place(struct engine *engine, struct config *config, const struct job_config *job,
+                                int64_t retry_for, void (*ready)(void *arg, const struct error *error), void *arg) {
     struct place *place = x_calloc(1, sizeof *place);
+    place->patience = (struct aws_patience){.retry_for = retry_for, .last_success = clock_monotonic()};
     place->engine = engine_ref(engine);
     place->config = config_ref(config);
     place->job = job;
@@ -47,6 +49,16 @@ struct place *place_open(struct engine *engine, struct config *config, const str
         place->lookup = region_lookup_start(engine->store, &settings, on_region, place);
     }
     return place;
+}
+
+struct place *place_open(struct engine *engine, struct config *config, const struct job_config *job,
+                         void (*ready)(void *arg, const struct error *error), void *arg) {
+    return open_place(engine, config, job, 0, ready, arg);
+}
+
+struct place *place_open_patient(struct engine *engine, struct config *config, const struct job_config *job,
+                                 void (*ready)(void *arg, const struct error *error), void *arg) {
+    return open_place(engine, config, job, job->retry_for, ready, arg);
 }
 
 static void on_closed(uv_handle_t *handle) {

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/record.h"
+#include "job/seal.h"
 
 /* Where the long members begin: backup_summary_parse() looks for it. */
 #define LONG_MEMBERS ",\n\"table\":"
@@ -110,7 +111,27 @@ void record_write_started(const struct backup_record *record, struct buffer *out
     buffer_add(out, "{\"software\":\"dynamodb-backupd\"");
     put_text(out, "version", VERSION);
     write_origin(out, record);
-    buffer_add(out, "}\n");
+    seal_add(out);
+}
+
+/* What the manifests hold that were written before: a changed byte is then known to be theirs, and not their checksums'. */
+static void write_manifest(struct buffer *out, const struct backup_record *record, const char *name,
+                           void (*write)(const struct backup_record *record, struct buffer *out)) {
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
+    char checksum[25];
+    write(record, &text);
+    record_checksum(checksum, &text);
+    buffer_printf(out, "{\"name\":\"%s\",\"size\":%zu,\"md5\":\"%s\"}", name, text.length, checksum);
+}
+
+static void write_manifests(struct buffer *out, const struct backup_record *record) {
+    buffer_add(out, ",\n\"manifests\":[");
+    if (backup_record_output(record, FORMAT_DYNAMODB_JSON)) {
+        write_manifest(out, record, "manifest-files.json", record_write_manifest_files);
+        buffer_add(out, ",\n ");
+        write_manifest(out, record, "manifest-summary.json", record_write_manifest_summary);
+    }
+    buffer_add(out, "]");
 }
 
 void record_write_backup(const struct backup_record *record, struct buffer *out) {
@@ -144,7 +165,9 @@ void record_write_backup(const struct backup_record *record, struct buffer *out)
         buffer_add(out, i ? ",\n" : "\n");
         write_output(out, &record->outputs[i]);
     }
-    buffer_add(out, "]}\n");
+    buffer_add(out, "]");
+    write_manifests(out, record);
+    seal_add(out);
 }
 
 void record_write_manifest_files(const struct backup_record *record, struct buffer *out) {

@@ -9,5 +9,11 @@
 #include "tables.h"
 
 const char *const state_schema[] = {
-    state_schema_history, state_schema_fires, state_schema_mails, checkpoint_schema, prunes_schema, NULL,
+    state_schema_history,
+    state_schema_fires,
+    state_schema_mails,
+    checkpoint_schema,
+    prunes_schema,
+    state_schema_restores,
+    NULL,
 };

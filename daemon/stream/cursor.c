@@ -14,8 +14,8 @@ bool cursor_fail(struct cursor *cursor, size_t at, const char *expected) {
         unsigned char c = (unsigned char)cursor->bytes[at];
         snprintf(found, sizeof found, c > ' ' && c < 0x7f ? "'%c'" : "byte 0x%02x", c);
     }
-    error_set(cursor->error, ERROR_CORRUPT, "not the JSON of a page: expected %s at byte %zu of %zu, found %s",
-              expected, at, cursor->length, found);
+    error_set(cursor->error, ERROR_CORRUPT, "not the JSON of %s: expected %s at byte %zu of %zu, found %s",
+              cursor->what ? cursor->what : "a page", expected, at, cursor->length, found);
     return false;
 }
 

@@ -18,6 +18,7 @@ struct cursor {
     const char *bytes;
     size_t length, at;
     struct error *error;
+    const char *what; /* "a line": for messages; NULL: "a page" */
 };
 
 /* Always false. */

@@ -11,7 +11,18 @@ typedef bool page_encoder(struct output *output, const struct chunk_encode *enco
 
 page_encoder encode_dynamodb, encode_json;
 
-/* One item as plain JSON, checked and counted. The same promise. */
+/* What an item lacks to be DynamoDB's typed JSON. */
+struct item_fault {
+    const char *expected; /* borrowed, constant */
+    size_t at;            /* byte of the page */
+};
+
+/* One item as plain JSON, checked and counted. The item is JSON, as a slicer or cursor has found before, and a
+ * bracket that closes stands behind it. False with `fault`. */
+bool encode_checked_item(struct output *output, const struct chunk_encode *encode, size_t item,
+                         struct type_counts *counts, struct item_fault *fault);
+
+/* The same, with the encoder's promise. */
 bool encode_json_item(struct output *output, const struct chunk_encode *encode, size_t item, struct type_counts *counts,
                       struct error *error);
 

@@ -386,8 +386,8 @@ INLINE bool item(struct walk *walk) {
     return true;
 }
 
-bool encode_json_item(struct output *output, const struct chunk_encode *encode, size_t which,
-                      struct type_counts *counts, struct error *error) {
+bool encode_checked_item(struct output *output, const struct chunk_encode *encode, size_t which,
+                         struct type_counts *counts, struct item_fault *fault) {
     struct type_counts unwanted = {0};
     const struct page_index *index = encode->index;
     struct walk walk = {
@@ -401,9 +401,18 @@ bool encode_json_item(struct output *output, const struct chunk_encode *encode, 
     bool read = item(&walk);
     output->at = walk.out;
     if (!read)
+        *fault = (struct item_fault){walk.expected, (size_t)(walk.at - encode->page)};
+    return read;
+}
+
+bool encode_json_item(struct output *output, const struct chunk_encode *encode, size_t which,
+                      struct type_counts *counts, struct error *error) {
+    struct item_fault fault;
+    bool read = encode_checked_item(output, encode, which, counts, &fault);
+    if (!read)
         error_set(error, ERROR_CORRUPT,
                   "item %zu of %zu in a page is not DynamoDB's typed JSON: expected %s at byte %zu", which + 1,
-                  index->count, walk.expected, (size_t)(walk.at - encode->page));
+                  encode->index->count, fault.expected, fault.at);
     return read;
 }
 

@@ -48,6 +48,20 @@ struct dynamodb_page_sink {
 struct dynamodb_call *dynamodb_scan_start(struct aws_session *session, const struct dynamodb_scan *scan,
                                           const struct dynamodb_page_sink *page, aws_done *done, void *arg);
 
+/* One BatchWriteItem. `what` and `table` are copied; the body's slices live until the end, whoever wrote them. */
+struct dynamodb_batch_write {
+    const char *table;
+    const struct http_slice *body;
+    size_t body_count;
+    const char *sha256; /* of the body, hex, copied: hashed off the loop where it is large; NULL: small, hashed here */
+    aws_accept *accept; /* judges an answer whose CRC is right; called with the call's `arg` */
+    void (*on_throttle)(void *arg); /* the same */
+};
+
+/* Puts are idempotent: after a lost answer the same call is sent again. dynamodb_cancel() ends it. */
+struct dynamodb_call *dynamodb_batch_write_start(struct aws_session *session, const struct dynamodb_batch_write *write,
+                                                 aws_done *done, void *arg);
+
 /* x-amz-crc32 of an answer; false where it was not sent. */
 bool dynamodb_answer_crc32(const struct http_answer *answer, uint32_t *crc);
 

@@ -104,6 +104,7 @@ struct config {
 
     struct job_config **jobs; /* in order of name */
     size_t job_count;
+    struct job_config *defaults; /* what the main file says of every job; no name, table or bucket of its own */
 };
 
 /* One thing that is wrong. All strings owned by the list. */
@@ -148,6 +149,16 @@ struct config *config_parse(const struct config_text *main_file, const struct co
 
 struct config *config_ref(struct config *config); /* thread-safe */
 void config_unref(struct config *config);
+
+/* How to reach a bucket that no job names. NULL: the main file's word, else the default; `prefix` is never NULL. */
+struct config_address {
+    const char *bucket, *prefix, *region, *profile, *role_arn;
+};
+
+/* A configuration of one job, ADDRESS_JOB, that stands in no file: the defaults of `base`, and the address. With a profile or a role
+ * no other role is assumed. The caller's reference. */
+struct config *config_for_address(const struct config *base, const struct config_address *address);
+#define ADDRESS_JOB "address"
 
 /* Borrowed; NULL where there is none of that name. */
 const struct job_config *config_job(const struct config *config, const char *name);

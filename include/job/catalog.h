@@ -18,11 +18,4 @@ struct catalog *catalog_start(struct engine *engine, struct config *config, cons
                               catalog_done *done, void *arg);
 void catalog_cancel(struct catalog *catalog); /* NULL is fine */
 
-/* One backup.json, whole: a JSON object (borrowed), at most 64 MiB. ERROR_NOT_FOUND where there is none. */
-typedef void catalog_read_done(void *arg, struct json_object *backup, const struct error *error);
-struct catalog_read;
-struct catalog_read *catalog_read_start(struct engine *engine, struct config *config, const struct job_config *job,
-                                        const char *key, catalog_read_done *done, void *arg);
-void catalog_read_cancel(struct catalog_read *read); /* NULL is fine */
-
 #endif

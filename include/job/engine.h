@@ -54,6 +54,10 @@ char *engine_region(const struct job_config *job);
 /* The job's [Credentials], or with `destination` those of [Destination] RoleArn= where it has one. A reference. */
 struct credential_provider *engine_provider(struct engine *engine, const struct job_config *job, bool destination);
 
+/* Another role than the job's, by the job's source, from the STS of the job's region: a table in another account. A reference. */
+struct credential_provider *engine_role_provider(struct engine *engine, const struct job_config *job,
+                                                 const char *role_arn);
+
 /* Does the job's S3 answer over TLS? (Bodies over plain HTTP must be hashed.) */
 bool engine_s3_is_tls(const struct engine *engine, const struct job_config *job, const char *region);
 

@@ -13,6 +13,7 @@ struct place {
     const struct job_config *job;
     struct credential_provider *provider;
     struct s3_bucket bucket;
+    struct aws_patience patience;
     struct region_lookup *lookup;
     void (*ready)(void *arg, const struct error *error);
     void *arg;
@@ -22,6 +23,10 @@ struct place {
 /* References engine and config. ready() comes once, never from inside this call; with an error only place_close() may follow. */
 struct place *place_open(struct engine *engine, struct config *config, const struct job_config *job,
                          void (*ready)(void *arg, const struct error *error), void *arg);
+
+/* The same for long work: its requests are given up as a run's are, when none of them has succeeded for the job's RetryFor. */
+struct place *place_open_patient(struct engine *engine, struct config *config, const struct job_config *job,
+                                 void (*ready)(void *arg, const struct error *error), void *arg);
 
 /* Calls on its bucket must have ended or been cancelled. At any time; NULL is fine. */
 void place_close(struct place *place);

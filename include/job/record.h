@@ -3,7 +3,7 @@
  * What a backup is: the record that its run gathers, and that backup.json and DynamoDB's own manifests are written from. Pure.
  *
  * backup.json gives its short members first, one a line, then `table`, `cuts` and `outputs`: a reader of the first 64 KiB
- * knows all that `list` shows, however many parts there are.
+ * knows all that `list` shows, however many parts there are. It and _started end in a checksum of themselves (job/seal.h).
  */
 #ifndef JOB_RECORD_H
 #define JOB_RECORD_H

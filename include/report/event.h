@@ -36,12 +36,18 @@ enum event_kind {
     EVENT_RUN_WARNING,     /* fewer items than expected, Duration= cut to an hour, a link that ends early, ... */
     EVENT_RUN_PROGRESS,    /* debug: a transition of the story, a throttle, a retry */
     EVENT_UNDO_FAILED,     /* what could not be deleted of a failed run */
+    EVENT_RESTORE_STARTED,
+    EVENT_RESTORE_SUCCEEDED,
+    EVENT_RESTORE_FAILED,
+    EVENT_RESTORE_INTERRUPTED, /* goes on where it is asked for again */
     EVENT_MAIL_SENT,
     EVENT_MAIL_FAILED, /* tried again */
     EVENT_MAIL_GIVEN_UP,
     EVENT_CLOUDWATCH_FAILED, /* once an outage */
     EVENT_CLOUDWATCH_BACK,
-    EVENT_STATE_FAILED, /* once until it is back */
+    EVENT_VERIFY_SUCCEEDED,
+    EVENT_VERIFY_FAILED, /* something is not what was written, or could not be read */
+    EVENT_STATE_FAILED,  /* once until it is back */
     EVENT_STATE_BACK,
     EVENT_BACKUP_REMOVED, /* by retention, or what was left of one */
     EVENT_PRUNED,         /* retention has been applied */

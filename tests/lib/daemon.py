@@ -39,6 +39,7 @@ class Notify:
 
     def __init__(self, path):
         self.path, self.messages = str(path), []
+        pathlib.Path(path).unlink(missing_ok=True)  # of a daemon before this one
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         pathlib.Path(path).unlink(missing_ok=True)  # of the process before this one
         self.socket.bind(self.path)

@@ -5,6 +5,7 @@
     POST /faults {rule}   /reset (faults and counts)   /clock {offset}   /config/SERVICE {...} (merged)
     POST /keys {access_key, secret_key, arn, token, expires}   /expire {access_key or none}   /bucket {name, ...}   /empty {keep: prefix}
     POST /bucket_config {bucket, ...} (merged)   POST /age {bucket, prefix, seconds}: its objects were written so much earlier   GET /hidden/BUCKET: keys that a DELETE hid
+    POST /rot {bucket, key, at, xor}: one byte of an object changes, and nothing else of it
 """
 import json
 
@@ -43,6 +44,15 @@ class Admin(Service):
 
     def get_logs(self, _rest, _body):
         return self.cloud.services['logs'].state()
+
+    def get_checked(self, _rest, _body):
+        return self.cloud.services['dynamodb'].checked()
+
+    def get_tables(self, rest, _body):
+        return self.cloud.services['dynamodb'].settings(rest)
+
+    def post_tables(self, rest, body):
+        return self.cloud.services['dynamodb'].settings(rest, body)
 
     def get_objects(self, rest, _body):
         bucket = self.cloud.services['s3'].buckets[rest]
@@ -88,6 +98,12 @@ class Admin(Service):
 
     def post_bucket(self, _rest, body):
         self.cloud.services['s3'].make_bucket(body.pop('name'), body)
+
+    def post_rot(self, _rest, body):
+        thing = self.cloud.services['s3'].buckets[body['bucket']].object(body['key'])
+        whole = bytearray(b''.join(thing.pieces))
+        whole[body['at']] ^= body['xor']
+        thing.pieces = [bytes(whole)]
 
     def post_empty(self, _rest, body):
         for bucket in self.cloud.services['s3'].buckets.values():

@@ -16,6 +16,7 @@ A rule is a dict: `service` and `operation` (absent = any), `action`, `skip` (le
     malformed                               the true answer with a body that is no JSON and no XML
     lost                                    the request is carried out, and its answer never sent
     empty-page, same-key                    Scan only, see proxy.py
+    unprocessed  share, seed                BatchWriteItem only: so many of a call's puts are given back, see proxy.py
 """
 import threading
 import time

@@ -9,6 +9,7 @@ import base64
 import http.client
 import itertools
 import json
+import random
 import re
 import threading
 import zlib
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from .keys import from_iso
 from .s3 import S3
+from .tables import Model, Tables, json_response
 from .web import Failure, Response, Service, json_error
 
 HOP = ('connection', 'transfer-encoding', 'keep-alive', 'proxy-connection', 'te', 'upgrade', 'expect', 'content-length')
@@ -78,12 +80,18 @@ class Proxy(Service):
 
 class DynamoDB(Proxy):
     """Before DynamoDB Local. Scan has two faults of its own: `empty-page` puts a page of no items before the true one, and
-    `same-key` answers every page with the key it was asked with, so that the scan would never end."""
+    `same-key` answers every page with the key it was asked with, so that the scan would never end. BatchWriteItem has one:
+    `unprocessed` gives a `share` of a call's puts back; where that is all of them, the call is throttled, as AWS does it.
+
+    config: `tables` (false) adds what DynamoDB Local lacks, see tables.py; every call but items' is then held to botocore's model,
+    and so is each `sample`-th (10) BatchWriteItem. `any_region` (false): signatures for any region are good."""
     name = 'dynamodb'
 
     def __init__(self, cloud, config):
         super().__init__(cloud, config)
         self._numbers, self._held = itertools.count(1), {}
+        self._model, self._tables, self._batches = Model(), Tables(cloud.account, self.region), itertools.count()
+        self._dice = random.Random(1)
 
     def operation(self, request):
         return request.header('x-amz-target', '').rpartition('.')[2] or 'unknown'
@@ -99,10 +107,68 @@ class DynamoDB(Proxy):
         response.headers.update({'Content-Type': 'application/x-amz-json-1.0', 'x-amz-crc32': str(zlib.crc32(response.body))})
         return response
 
+    def configured(self):
+        self.region = None if self.config.get('any_region') else self.cloud.region
+
+    def answer(self, request):
+        operation = self.operation(request)
+        if not self.config.get('tables') or operation in ('Scan', 'BatchWriteItem'):
+            if self.config.get('tables') and (operation == 'Scan' or next(self._batches) % self.config.get('sample', 10) == 0):
+                self._model.check(operation, request.json())
+            return super().answer(request)
+        self.judge(request)
+        call = request.json()
+        request.note['body'] = call
+        self._model.check(operation, call)
+        taken = self._tables.takes(operation, call)
+        if taken is not None:
+            response = json_response(taken)
+            response.headers['x-amz-crc32'] = str(zlib.crc32(response.body))
+            return response
+        response = self.forward(request, json.dumps(self._tables.before(operation, call)).encode())
+        if response.status == 200:
+            response.pieces = [json.dumps(self._tables.after(operation, call, json.loads(response.body))).encode()]
+            response.headers['x-amz-crc32'] = str(zlib.crc32(response.body))
+            response.headers.pop('Content-Length', None)
+        return response
+
+    def checked(self):
+        """How many bodies of each operation were held to the model and found right."""
+        return dict(self._model.checked)
+
+    def settings(self, table, change=None):
+        """A table's settings that DynamoDB Local does not keep; changed where asked for."""
+        with self._tables.lock:
+            self._tables.of(table).update(change or {})
+            return dict(self._tables.of(table))
+
+    def write_some(self, request):
+        """BatchWriteItem under the fault `unprocessed`."""
+        call, share = request.json(), request.rule.get('share', 0.3)
+        (table, puts), = call['RequestItems'].items()
+        with self._lock:
+            back = [put for put in puts if self._dice.random() < share]
+        if len(back) == len(puts):
+            raise Failure(400, 'ProvisionedThroughputExceededException', 'injected: nothing could be written')
+        call['RequestItems'][table] = [put for put in puts if not any(put is one for one in back)]
+        response = self.pass_on(request, json.dumps(call).encode())
+        if response.status == 200 and back:
+            answer = json.loads(response.body)
+            answer['UnprocessedItems'].setdefault(table, []).extend(back)
+            response.pieces = [json.dumps(answer, ensure_ascii=False).encode()]  # spelled in another way than they came
+            response.headers['x-amz-crc32'] = str(zlib.crc32(response.body))
+            response.headers.pop('Content-Length', None)
+        return response
+
     def forward(self, request, body=None):
         if self.operation(request) == 'Scan':
             request.note['table'] = self.target(request)
             body = self.without_made_up_key(request)
+        if request.rule and request.rule['action'] == 'unprocessed':
+            return self.write_some(request)
+        return self.pass_on(request, body)
+
+    def pass_on(self, request, body):
         # DynamoDB Local takes no ARN as a name.
         body = re.sub(rb'("TableName"\s*:\s*")arn:aws[^"]*:table/', rb'\1', request.body if body is None else body, count=1)
         response = super().forward(request, body)
@@ -120,6 +186,8 @@ class DynamoDB(Proxy):
         return json.dumps(call).encode()
 
     def garble(self, rule, request, response):
+        if rule['action'] == 'unprocessed':
+            return response
         if rule['action'] not in ('empty-page', 'same-key') or response.status != 200:
             return super().garble(rule, request, response)
         call, page = request.json(), json.loads(response.body)

@@ -33,6 +33,7 @@ class Request:
         self.id = uuid.uuid4().hex.upper()[:26]
         self.key = None  # who signed it, once verified
         self.note = {}   # what its Service wants to remember of it
+        self.rule = None  # of faults, that it falls under
 
     def header_values(self, name):
         return [value for key, value in self.headers if key == name]
@@ -148,7 +149,7 @@ class Service:
             self.counts[operation] += 1
             self._running[operation] += 1
             self.most_at_once[operation] = max(self.most_at_once[operation], self._running[operation])
-        rule = self.cloud.faults.match(self.name, operation, unquote(self.target(request)))
+        rule = request.rule = self.cloud.faults.match(self.name, operation, unquote(self.target(request)))
         try:
             response = self._respond(request, rule)
         finally:

@@ -278,8 +278,62 @@ static void progress_is_one_line(void **state) {
     expect_progress("{'state':'describe','items':0}", 3, "viê");
 }
 
+static void restore(const char *text, const char *wanted) {
+    _cleanup_json_ struct json_object *result = json(text);
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    render_restore(result, &out);
+    expect(&out, wanted);
+}
+
+static void a_restore_says_what_it_wrote_and_what_is_missing(void **state) {
+    (void)state;
+    restore(
+        "{'table':'new','table_arn':'arn:x','result':'success','items':1000,'items_before':0,'bytes':2048,'duration_ms'"
+        ":4000,"
+        "'plan':['p'],'missing':['tags: no\\u001b','replicas: 2']}",
+        "new: success: 1,000 items, 2.0 KiB in 4.0 s, 250 items/s\narn:x\nWhat the table lacks that the original had:\n"
+        "  tags: no?\n  replicas: 2\n");
+    restore("{'table':'new','result':'success','items':1,'items_before':2000,'bytes':5,'duration_ms':320,'missing':[]}",
+            "new: success: 1 items, 5 B in 320 ms; 2,000 stood there already\n");
+}
+
+static void a_restore_that_failed_says_how_far_it_came(void **state) {
+    (void)state;
+    restore("{'table':'new','result':'failure','items':0,'error':'table new is not empty'}",
+            "new: failure: table new is not empty\n");
+    restore("{'table':'new','result':'failure','items':50,'bytes':1024,'duration_ms':1000,'error':'denied'}",
+            "new: failure: denied\nwritten until then: 50 items, 1.0 KiB in 1.0 s, 50 items/s; the same restore, asked "
+            "for again, goes on "
+            "from there\n");
+}
+
+static void a_dry_run_says_what_would_be_done(void **state) {
+    (void)state;
+    restore("{'table':'new','result':'success','dry_run':true,'plan':['table new is made','5 items are "
+            "written'],'missing':['tags: x']}",
+            "new: nothing was changed. The restore would do this:\n  table new is made\n  5 items are written\n"
+            "What the table would lack that the original had:\n  tags: x\n");
+}
+
+static void a_restore_shows_its_progress(void **state) {
+    (void)state;
+    _cleanup_json_ struct json_object *progress = json("{'state':'write','items':1500,'items_before':500,'estimated_"
+                                                       "items':2500,'bytes':2048,'throttles':1,'unprocessed':4,"
+                                                       "'started':'2026-11-20T01:59:50Z'}");
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    render_restore_progress("new", progress, NOW, 120, &out);
+    expect(&out, "new [============>           ] 50%  1,000 items  2.0 KiB  100 items/s  10.0 s left  5 throttled");
+    _cleanup_json_ struct json_object *early = json("{'state':'create','items':0}");
+    render_restore_progress("new", early, NOW, 120, &out);
+    expect(&out, "new: create  0 items  0 B");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_restore_says_what_it_wrote_and_what_is_missing),
+        cmocka_unit_test(a_restore_that_failed_says_how_far_it_came),
+        cmocka_unit_test(a_dry_run_says_what_would_be_done),
+        cmocka_unit_test(a_restore_shows_its_progress),
         cmocka_unit_test(status_is_a_table_with_what_is_wrong_below),
         cmocka_unit_test(a_broken_configuration_stands_on_top),
         cmocka_unit_test(one_job_is_told_whole),

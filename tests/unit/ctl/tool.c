@@ -291,7 +291,7 @@ static void wrong_words_end_with_2(void **state) {
     struct world *world = *state;
     expect(world, "", 2, "", "no command");
     expect(world, "stats", 2, "", "did you mean status?");
-    expect(world, "verify|x", 2, "", "not supported yet");
+    expect(world, "doctor|x", 2, "", "not supported yet");
     expect(world, "next|--timezone|UTC", 2, "", "belong to an expression");
     expect(world, "next|1 2 3", 2, "", "3 fields");
     expect(world, "next|@daily|--timezone|Asia/Ho_Chi_Min", 2, "", "Asia/Ho_Chi_Min");

@@ -223,6 +223,35 @@ static void a_backup_is_found_by_its_address(void **state) {
     assert_int_equal(cloud_count(shelf->world->cloud, "GET /bkt/p/"), 0); /* no other place is asked */
 }
 
+/* What the tool's --region, --profile and --role-arn are for: a job is made for the address alone. */
+static void an_address_is_read_as_it_was_said(void **state) {
+    struct shelf *shelf = *state;
+    put(shelf, "moved/", FIRST, FIRST, "second");
+    shelf->over = false;
+    find_by_start(shelf->jobs, "s3://bkt/moved/AWSDynamoDB/" FIRST "/", &(struct find_access){.region = "eu-west-1"},
+                  on_found, shelf);
+    run_until(&shelf->world->loop, &shelf->over);
+    assert_string_equal(shelf->ids, FIRST);
+    assert_string_equal(shelf->job, ADDRESS_JOB);
+}
+
+/* It has no backup.json: its manifests say what it is. */
+static void an_export_of_dynamodb_is_found_by_its_address(void **state) {
+    struct shelf *shelf = *state;
+    static const char summary[] = "{\"version\":\"2020-06-30\",\"tableArn\":\"arn:aws:dynamodb:eu-west-1:1:table/tab\","
+                                  "\"manifestFilesS3Key\":\"x\",\"itemCount\":2,\"outputFormat\":\"DYNAMODB_JSON\"}";
+    static const char files[] = "{\"itemCount\":2,\"md5Checksum\":\"1B2M2Y8AsgTpgAmY7PhCfg==\",\"etag\":\"e-1\","
+                                "\"dataFileS3Key\":\"old/AWSDynamoDB/" FIRST "/data/a.json.gz\"}\n";
+    cloud_put(shelf->world->cloud, "exports/AWSDynamoDB/" FIRST "/manifest-summary.json", NULL, summary,
+              sizeof summary - 1);
+    find(shelf, "s3://bkt/exports/AWSDynamoDB/" FIRST "/");
+    assert_int_equal(shelf->code, ERROR_CORRUPT); /* half of it */
+    cloud_put(shelf->world->cloud, "exports/AWSDynamoDB/" FIRST "/manifest-files.json", NULL, files, sizeof files - 1);
+    find(shelf, "s3://bkt/exports/AWSDynamoDB/" FIRST "/");
+    assert_int_equal(shelf->code, ERROR_NONE);
+    assert_string_equal(shelf->ids, FIRST);
+}
+
 static void what_is_not_there_is_said(void **state) {
     struct shelf *shelf = *state;
     find(shelf, FIRST);
@@ -231,7 +260,7 @@ static void what_is_not_there_is_said(void **state) {
     assert_int_equal(shelf->code, ERROR_NOT_FOUND);
     find(shelf, "nobody@latest");
     assert_int_equal(shelf->code, ERROR_NOT_FOUND);
-    find(shelf, "s3://elsewhere/q/AWSDynamoDB/" FIRST "/");
+    find(shelf, "s3://bkt/elsewhere/AWSDynamoDB/" FIRST "/");
     assert_int_equal(shelf->code, ERROR_NOT_FOUND);
     find(shelf, "yesterday's");
     assert_int_equal(shelf->code, ERROR_INVALID);
@@ -427,6 +456,8 @@ int main(void) {
         WITH_SHELF(the_latest_of_a_job_is_its_own_newest),
         WITH_SHELF(a_backup_of_the_future_is_never_the_latest),
         WITH_SHELF(a_backup_is_found_by_its_address),
+        WITH_SHELF(an_address_is_read_as_it_was_said),
+        WITH_SHELF(an_export_of_dynamodb_is_found_by_its_address),
         WITH_SHELF(what_is_not_there_is_said),
         WITH_SHELF(a_place_that_may_not_be_read_is_said_where_no_other_has_it),
         WITH_SHELF(a_search_cancelled_at_any_moment_leaves_nothing),

@@ -345,7 +345,10 @@ static struct world *begin_spoilt(const char *statement) {
     world_until_held(world, "Scan 0 k8", 1);
     world_until_asked(world, "?partNumber=1", 1);
     run_for(&world->loop, 100);
-    state_do_now(world->state, spoil, (void *)(uintptr_t)statement, NULL);
+    struct checkpoint checkpoint;
+    assert_true(world_checkpoint(world, &checkpoint)); /* and nothing is being written */
+    checkpoint_fini(&checkpoint);
+    assert_true(state_do_now(world->state, spoil, (void *)(uintptr_t)statement, NULL));
     return world;
 }
 
@@ -374,7 +377,7 @@ static void a_run_whose_state_stayed_behind_is_resumed_or_starts_over(void **sta
         world_until_held(world, page < 17 ? match : "/backup.json", 1);
         run_for(&world->loop, 50);
         world_kill(world);
-        state_do_now(world->state, spoil, (void *)(uintptr_t) "DROP TRIGGER full", NULL);
+        assert_true(state_do_now(world->state, spoil, (void *)(uintptr_t) "DROP TRIGGER full", NULL));
         resume(world);
         if (world->result.outcome == RUN_STARTS_OVER)
             assert_nothing_left(world);

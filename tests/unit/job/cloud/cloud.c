@@ -30,6 +30,7 @@ static void cloud_unref(struct cloud *cloud) {
         free(cloud->pages[i].items);
     free(cloud->pages);
     store_clear(cloud);
+    puts_clear(cloud);
     free(cloud);
 }
 

@@ -71,6 +71,19 @@ void cloud_circle(struct cloud *cloud);                   /* every page says tha
 void cloud_table_id(struct cloud *cloud, const char *id); /* borrowed */
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes);
 
+/*
+ * Beside the table "tab" there is room for one other, by whatever name: it exists once CreateTable made it (or cloud_make()), is
+ * CREATING when it is first described, and takes UpdateTable. DeleteTable and cloud_unmake() end it.
+ */
+void cloud_make(struct cloud *cloud);
+void cloud_unmake(struct cloud *cloud);
+
+/* What BatchWriteItem put: the item's JSON by its key {"id":{"S":...}}; NULL where there is none. Each `every`-th put is given back as
+ * unprocessed (0: none is); an item with a map "bad" is refused with all of its call. */
+const char *cloud_item(const struct cloud *cloud, const char *id);
+size_t cloud_items(const struct cloud *cloud);
+void cloud_give_back(struct cloud *cloud, unsigned every);
+
 /* The store. */
 size_t cloud_objects(const struct cloud *cloud);
 const struct cloud_object *cloud_object(const struct cloud *cloud, size_t i);

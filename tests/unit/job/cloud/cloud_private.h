@@ -37,6 +37,10 @@ struct table_page {
     char *items;
 };
 
+struct table_item {
+    char *id, *text;
+};
+
 struct cloud {
     uv_tcp_t listener;
     char url[64];
@@ -49,9 +53,13 @@ struct cloud {
     size_t seen_count;
     struct table_page *pages;
     size_t page_count;
-    bool circle, small_parts;
+    bool circle, small_parts, exists /* the other table */;
+    unsigned described;
     uint64_t table_bytes;
-    const char *table_id; /* NULL: id-1 */
+    struct table_item *items; /* put by BatchWriteItem */
+    size_t item_count;
+    unsigned give_back, put_count, made; /* how often the other table was made */
+    const char *table_id;                /* NULL: id-1 */
     int64_t date;
     struct cloud_object **objects; /* in order of key */
     size_t object_count;
@@ -71,6 +79,9 @@ char *request_query(const struct request *request, const char *name);
 
 char *table_label(const struct request *request);
 void table_serve(struct cloud *cloud, struct request *request);
+void puts_serve(struct cloud *cloud, struct request *request);
+void made_serve(struct cloud *cloud, struct request *request); /* the other table, that may be made */
+void puts_clear(struct cloud *cloud);
 void store_serve(struct cloud *cloud, struct request *request);
 void store_clear(struct cloud *cloud);
 

@@ -149,6 +149,17 @@ static void put_object(struct cloud *cloud, struct request *request) {
     reply(request, 200, line, "", 0);
 }
 
+/* "bytes=A-B" of an object of *length bytes; false where nothing of it is there. */
+static bool cut_range(const char *range, size_t *first, size_t *length) {
+    unsigned long long from = 0, to = ULLONG_MAX;
+    assert_true(sscanf(range, "bytes=%llu-%llu", &from, &to) >= 1);
+    if (from >= *length)
+        return false;
+    *first = from;
+    *length = to >= *length ? *length - from : to - from + 1;
+    return true;
+}
+
 static void get_object(struct cloud *cloud, struct request *request) {
     const struct cloud_object *object = object_at(cloud, key_of(request));
     _cleanup_free_ char *range = request_header(request, "range");
@@ -157,11 +168,16 @@ static void get_object(struct cloud *cloud, struct request *request) {
         return;
     }
     bool head = strcmp(request->method, "HEAD") == 0;
+    size_t first = 0, length = object->bytes.length;
+    if (range && !cut_range(range, &first, &length)) {
+        reply_error(request, 416, "InvalidRange");
+        return;
+    }
     _cleanup_free_ char *lines =
-        x_printf("Content-Length: %zu\r\nETag: \"%s\"\r\n%s%s%s%s", object->bytes.length, object->etag,
+        x_printf("Content-Length: %zu\r\nETag: \"%s\"\r\n%s%s%s%s", length, object->parts ? "e-whole" : object->etag,
                  object->run ? "x-amz-meta-run: " : "", object->run ? object->run : "", object->run ? "\r\n" : "",
                  object->head ? object->head : "");
-    reply(request, range ? 206 : 200, lines, object->bytes.data, head ? 0 : object->bytes.length);
+    reply(request, range ? 206 : 200, lines, object->bytes.data + first, head ? 0 : length);
 }
 
 static void delete_object(struct cloud *cloud, struct request *request) {

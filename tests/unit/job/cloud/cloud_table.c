@@ -59,6 +59,8 @@ char *table_label(const struct request *request) {
     const char *operation = strchr(target, '.') + 1;
     if (strcmp(operation, "Scan") != 0)
         return x_strdup(operation);
+    if (strstr(request->body, "\"COUNT\""))
+        return x_strdup("Count");
     unsigned segment, before;
     read_scan(request, &segment, &before);
     return x_printf("Scan %u k%u", segment, before);
@@ -67,6 +69,8 @@ char *table_label(const struct request *request) {
 static void describe(const struct cloud *cloud, struct request *request) {
     _cleanup_free_ char *body =
         x_printf("{\"Table\":{\"TableName\":\"tab\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/tab\","
+                 "\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":["
+                 "{\"AttributeName\":\"id\",\"AttributeType\":\"S\"}],\"DeletionProtectionEnabled\":true,"
                  "\"TableId\":\"%s\",\"TableStatus\":\"ACTIVE\",\"ItemCount\":3,\"TableSizeBytes\":%" PRIu64 "}}",
                  cloud->table_id ? cloud->table_id : "id-1", cloud->table_bytes);
     reply(request, 200, "", body, strlen(body));
@@ -101,8 +105,10 @@ static void scan(const struct cloud *cloud, struct request *request) {
 void table_serve(struct cloud *cloud, struct request *request) {
     if (strncmp(request->label, "Scan", 4) == 0)
         scan(cloud, request);
-    else if (strcmp(request->label, "DescribeTable") == 0)
+    else if (strcmp(request->label, "DescribeTable") == 0 && strstr(request->body, "\"tab\""))
         describe(cloud, request);
+    else if (strcmp(request->label, "BatchWriteItem") == 0)
+        puts_serve(cloud, request);
     else
-        reply_error(request, 400, "UnknownOperationException");
+        made_serve(cloud, request);
 }

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a restore finds where it is to write: LOOK, CREATE and EMPTY of the story in restore.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "restore_private.h"
+
+/* ------------------------------------------------------------ LOOK, CREATE */
+
+/* What no other table of that name will ever be: its id, where the server gives one, else the moment that it was made. */
+static char *identity_of(struct json_object *table) {
+    struct json_object *created = NULL;
+    const char *id = json_string(table, "TableId");
+    if (id)
+        return x_strdup(id);
+    json_object_object_get_ex(table, "CreationDateTime", &created);
+    return x_printf("made at %s", created ? json_object_get_string(created) : "?");
+}
+
+/* What the table is, once it is known to be there. False: it does not do, and the restore has failed. */
+static bool take_table(struct restore *restore, struct json_object *table) {
+    _cleanup_error_ struct error error = {0};
+    json_object_put(restore->described);
+    restore->described = json_object_get(table);
+    x_replace(&restore->result.table_arn, json_string(table, "TableArn"));
+    free(restore->table_id);
+    restore->table_id = identity_of(table);
+    if (!definition_key(table, &restore->key, &error)) {
+        restore_fail(restore, &error);
+        return false;
+    }
+    return true;
+}
+
+bool restore_is_our_work(const struct restore *restore) {
+    return restore->remembered_id && strcmp(restore->remembered_id, restore->table_id) == 0;
+}
+
+/* What is remembered of another table of that name is worth nothing now; but one that we were about to make, and that was made
+ * before we heard of it, is ours. */
+static void compare_memory(struct restore *restore) {
+    bool was_about_to_make = restore->remembered_id && !*restore->remembered_id && restore->result.created;
+    if (restore_is_our_work(restore) || was_about_to_make)
+        return;
+    restore->part_count = 0;
+    restore->result.created = false;
+}
+
+static void on_existing(struct restore *restore, struct json_object *table) {
+    _cleanup_error_ struct error error = {0};
+    const char *status = json_string(table, "TableStatus");
+    if (!take_table(restore, table))
+        return;
+    if (!status || (strcmp(status, "ACTIVE") != 0 && strcmp(status, "UPDATING") != 0)) {
+        restore_refuse(restore, x_printf("table %s is %s, not ACTIVE: try again when it is", restore->table,
+                                         status ? status : "of no status"));
+        return;
+    }
+    if (restore->source->definition && !restore->overwrite &&
+        !definition_matches(restore->source->definition, table, &error)) {
+        error_context(&error, "table %s exists, but it is another kind of table", restore->table);
+        error_advice(&error, "--overwrite writes to it all the same");
+        restore_fail(restore, &error);
+        return;
+    }
+    compare_memory(restore);
+    restore_plan(restore,
+                 x_printf("table %s exists in %s and is written to%s", restore->table, restore->region,
+                          restore->create && !restore->result.created ? "; its settings stay as they are" : ""));
+    restore_enter(restore, EMPTY);
+}
+
+static void on_missing(struct restore *restore, const struct error *error) {
+    struct error told = error_copy(error);
+    restore->part_count = 0;
+    if (restore->create && restore->source->definition) {
+        restore->result.created = true;
+        restore_plan(restore,
+                     x_printf("table %s is made in %s from its saved definition", restore->table, restore->region));
+        restore_enter(restore, CREATE);
+    } else if (restore->create) {
+        error_advice(&told, "the backup holds no definition of its table (an export by AWS, or plain json): make the "
+                            "table first, with the key that the items have");
+        restore_fail(restore, &told);
+    } else {
+        error_advice(&told, "--create makes it from the saved definition");
+        restore_fail(restore, &told);
+    }
+    error_clear(&told);
+}
+
+static void on_looked(void *arg, struct json_object *answer, const struct http_answer *http,
+                      const struct error *error) {
+    struct restore *restore = arg;
+    struct json_object *table = error ? NULL : json_object_at(answer, "Table");
+    (void)http;
+    restore->call = NULL;
+    if (table)
+        on_existing(restore, table);
+    else if (error && error->code == ERROR_NOT_FOUND)
+        on_missing(restore, error);
+    else if (error)
+        restore_fail(restore, error);
+    else
+        restore_refuse(restore, x_printf("DescribeTable of %s: the answer has no Table", restore->table));
+}
+
+void restore_look(struct restore *restore) {
+    _cleanup_free_ char *body = dynamodb_table_body(restore->table);
+    _cleanup_free_ char *what = x_printf("DescribeTable of %s", restore->table);
+    restore->call = dynamodb_start(restore->session, "DescribeTable", body, what, on_looked, restore);
+}
+
+/* Tables in another account have another account's keys. */
+static bool other_account(const struct restore *restore) {
+    const char *there = restore->result.table_arn, *here = restore->source->table_arn;
+    for (int part = 0; there && here && part < 4; part++) { /* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME */
+        there = strchr(there, ':');
+        here = strchr(here, ':');
+        there = there ? there + 1 : NULL;
+        here = here ? here + 1 : NULL;
+    }
+    if (!there || !here)
+        return restore->to_role_arn;
+    size_t length = strcspn(there, ":");
+    return length != strcspn(here, ":") || memcmp(there, here, length) != 0;
+}
+
+struct table_make_options restore_table_options(const struct restore *restore) {
+    return (struct table_make_options){.session = restore->session,
+                                       .use = {.definition = restore->source->definition,
+                                               .table = restore->table,
+                                               .region = restore->region,
+                                               .other_account = other_account(restore)},
+                                       .missing = restore->result.missing};
+}
+
+static void on_made(void *arg, struct json_object *table, const struct error *error) {
+    struct restore *restore = arg;
+    restore->make = NULL;
+    if (error)
+        restore_fail(restore, error);
+    else if (take_table(restore, table))
+        restore_enter(restore,
+                      EMPTY); /* a moment ago it did not exist; somebody else may have been as quick as we were */
+}
+
+static void on_announced(void *arg, const struct error *error) {
+    struct restore *restore = arg;
+    restore->noting = NULL;
+    if (error) {
+        restore_fail(restore, error);
+        return;
+    }
+    struct table_make_options options = restore_table_options(restore);
+    restore->make = table_make_start(&options, on_made, restore);
+}
+
+/* A dry run ends here: all that there is to say. */
+static void plan_making(struct restore *restore) {
+    struct table_make_options options = restore_table_options(restore);
+    _cleanup_buffer_ struct buffer steps = BUFFER_INIT(BUFFER_OURS);
+    for (enum definition_step step = 0; step < DEFINITION_STEPS; step++) {
+        _cleanup_free_ char *body = definition_step_body(&options.use, step, "");
+        if (body)
+            buffer_printf(&steps, "%s%s", steps.length ? ", " : "", definition_step_name(step));
+    }
+    restore_prepare_writing(restore);
+    if (steps.length)
+        restore_plan(restore, x_printf("after the data come %s", steps.data));
+    definition_lost(&options.use, restore->result.missing);
+    restore_enter(restore, OVER);
+}
+
+/* That the table will be ours is noted before it is. */
+void restore_create(struct restore *restore) {
+    struct restore_key key = restore_key_of(restore);
+    if (restore->dry_run)
+        plan_making(restore);
+    else if (restore->state_room)
+        restore->noting = restores_begin(restore->state_room, &key, "", true, on_announced, restore);
+    else
+        on_announced(restore, NULL);
+}
+
+/* ------------------------------------------------------------ EMPTY */
+
+static void on_counted(void *arg, struct json_object *answer, const struct http_answer *http,
+                       const struct error *error) {
+    struct restore *restore = arg;
+    (void)http;
+    restore->call = NULL;
+    if (error) {
+        restore_fail(restore, error);
+        return;
+    }
+    bool holds_some = json_integer(answer, "Count", 0) > 0;
+    if (holds_some && !restore_is_our_work(restore) && !restore->overwrite) {
+        restore_refuse(restore,
+                       x_printf("table %s is not empty: --overwrite writes to it all the same (items with the same "
+                                "key are replaced, others stay)",
+                                restore->table));
+        return;
+    }
+    if (holds_some)
+        restore_plan(restore, x_printf(restore_is_our_work(restore)
+                                           ? "it holds what an interrupted restore of this backup has written"
+                                           : "it is not empty: items with the same key are replaced, others stay"));
+    restore_enter(restore, NOTE);
+}
+
+void restore_look_inside(struct restore *restore) {
+    struct json_object *body = json_object_new_object();
+    _cleanup_free_ char *what = x_printf("Scan of %s for a first item", restore->table);
+    json_put_string(body, "TableName", restore->table);
+    json_put_integer(body, "Limit", 1);
+    json_put_string(body, "Select", "COUNT");
+    json_put_boolean(body, "ConsistentRead", true);
+    restore->call =
+        dynamodb_start(restore->session, "Scan", json_object_to_json_string(body), what, on_counted, restore);
+    json_object_put(body);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a backup says of itself, taken or refused: backup.json with its seal, an export's manifests. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "job/record.h"
+#include "job/seal.h"
+#include "job/source.h"
+
+#define HEAD "{\"version\":1,\n\"id\":\"01751767200123-1a2b3c4d\",\n\"job\":\"students\",\n\"run\":\"r\",\n\"items\":3"
+#define OBJECT(parts)                                                                                                  \
+    ",\n\"outputs\":[{\"format\":\"dynamodb-json\",\"compression\":\"gzip\",\"objects\":[{\"key\":\"k\",\"size\":30,"  \
+    "\"items\":3,"                                                                                                     \
+    "\"etag\":\"e\",\"crc32\":\"AAAAAQ==\",\"parts\":[" parts "]}]}]"
+#define PART(offset, length, items)                                                                                    \
+    "{\"number\":1,\"offset\":" #offset ",\"length\":" #length ",\"items\":" #items ",\"crc32\":\"AAAAAg==\"}"
+
+static struct source *parse_sealed(const char *text, bool lenient, struct error *error) {
+    struct buffer sealed = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&sealed, text);
+    seal_add(&sealed);
+    struct source *source = source_parse_backup(sealed.data, sealed.length, lenient, error);
+    buffer_fini(&sealed);
+    return source;
+}
+
+static void expect_refused(const char *text, const char *words) {
+    struct error error = {0};
+    assert_null(parse_sealed(text, false, &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
+    if (!strstr(error.message, words))
+        fail_msg("\"%s\" is not in: %s", words, error.message);
+    error_clear(&error);
+}
+
+static void a_whole_record_is_taken(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct source *source = parse_sealed(HEAD OBJECT(PART(0, 10, 1) "," PART(10, 20, 2)), false, &error);
+    assert_non_null(source);
+    assert_int_equal(source->kind, BACKUP_OURS);
+    assert_string_equal(source->job, "students");
+    assert_int_equal(source->outputs[0].compression, COMPRESSION_GZIP);
+    const struct source_object *object = &source->outputs[0].objects[0];
+    assert_int_equal(object->part_count, 2);
+    assert_int_equal(object->parts[1].offset, 10);
+    assert_int_equal(object->crc32, 1);
+    assert_true(object->has_crc32 && !object->has_md5);
+    assert_int_equal(source_restorable(source, &error), 0);
+    source_unref(source);
+}
+
+static void what_does_not_add_up_is_refused(void **state) {
+    (void)state;
+    expect_refused(HEAD OBJECT(PART(0, 10, 1) "," PART(11, 20, 2)), "do not follow each other");
+    expect_refused(HEAD OBJECT(PART(0, 10, 1) "," PART(10, 19, 2)), "sums");
+    expect_refused(HEAD OBJECT(PART(0, 10, 1) "," PART(10, 20, 3)), "sums");
+    expect_refused(HEAD OBJECT(PART(0, -30, 3)), "do not follow each other");
+    expect_refused(HEAD OBJECT(""), "sums");
+    expect_refused(HEAD, "0 outputs");
+    expect_refused(HEAD ",\"outputs\":[{\"format\":\"ion\",\"compression\":\"gzip\",\"objects\":[]}]", "does not know");
+    expect_refused(HEAD ",\"outputs\":[{\"format\":\"json\",\"compression\":\"gzip\",\"objects\":[]}]", "not 3");
+    expect_refused("{\"version\":1,\n\"id\":\"x\"", "no record of a backup");
+}
+
+static void a_lenient_reader_keeps_what_is_wrong_as_damage(void **state) {
+    (void)state;
+    struct error error = {0};
+    struct source *source = parse_sealed(HEAD OBJECT(PART(0, 10, 1)), true, &error);
+    assert_non_null(source);
+    assert_int_equal(error.code, ERROR_NONE);
+    assert_non_null(strstr(source->damage.message, "sums"));
+    source_unref(source);
+    static const char unsealed[] = HEAD OBJECT(PART(0, 30, 3)) "}\n";
+    source = source_parse_backup(unsealed, sizeof unsealed - 1, true, &error);
+    assert_non_null(strstr(source->damage.message, "checksum of itself"));
+    assert_int_equal(source->outputs[0].object_count, 1);
+    source_unref(source);
+    assert_null(source_parse_backup(unsealed, sizeof unsealed - 1, false, &error));
+    error_clear(&error);
+}
+
+static void any_changed_byte_breaks_the_seal(void **state) {
+    (void)state;
+    struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&text, HEAD);
+    seal_add(&text);
+    assert_true(seal_check(text.data, text.length, NULL));
+    for (size_t i = 0; i < text.length; i++) {
+        for (unsigned bit = 1; bit < 256; bit <<= 1) {
+            text.data[i] = (char)((unsigned char)text.data[i] ^ bit);
+            assert_false(seal_check(text.data, text.length, NULL));
+            text.data[i] = (char)((unsigned char)text.data[i] ^ bit);
+        }
+        assert_false(seal_check(text.data, i, NULL));
+    }
+    buffer_add_char(&text, '\n');
+    assert_false(seal_check(text.data, text.length, NULL));
+    buffer_fini(&text);
+}
+
+/* The daemon's own record, written and read back. */
+static void what_a_run_writes_is_what_is_read(void **state) {
+    (void)state;
+    static const unsigned char identity[16] = {0x1a, 0x2b, 0x3c, 0x4d};
+    struct backup_record *record = backup_record_new();
+    struct buffer text = BUFFER_INIT(BUFFER_OURS), started = BUFFER_INIT(BUFFER_OURS);
+    struct error error = {0};
+    backup_names_init(&record->names, "b", "p/", 1751767200123, identity);
+    record->job = x_strdup("students");
+    record->table_arn = x_strdup("arn:aws:dynamodb:eu-west-1:123456789012:table/studentData");
+    record->items = 7;
+    record->types.ss = 2;
+    record->output_count = 1;
+    record->outputs[0] = (struct output_record){.compression = COMPRESSION_ZSTD};
+    struct object_record *object = output_record_add(
+        &record->outputs[0], &(struct object_record){.key = x_strdup("p/AWSDynamoDB/x/data/00001.json.zst"),
+                                                     .etag = x_strdup("e"),
+                                                     .size = 9,
+                                                     .items = 7,
+                                                     .md5 = {7}});
+    object_record_add(object, &(struct part_record){.length = 9, .items = 7, .crc32 = 0x01020304});
+    record_write_backup(record, &text);
+    record_write_started(record, &started);
+    assert_true(seal_check(started.data, started.length, &error));
+    struct source *source = source_parse_backup(text.data, text.length, false, &error);
+    if (!source)
+        fail_msg("%s", error.message);
+    assert_string_equal(source->run, record->names.run);
+    assert_string_equal(source->region, "eu-west-1");
+    assert_int_equal(source->types.ss, 2);
+    assert_int_equal(source->outputs[0].objects[0].parts[0].crc32, 0x01020304);
+    assert_true(source->outputs[0].objects[0].has_md5);
+    assert_int_equal(source->outputs[0].objects[0].md5[0], 7);
+    assert_int_equal(source->manifest_count, 2);
+    struct buffer files = BUFFER_INIT(BUFFER_OURS);
+    record_write_manifest_files(record, &files);
+    assert_string_equal(source->manifests[0].name, "manifest-files.json");
+    assert_int_equal(source->manifests[0].size, files.length);
+    source_unref(source);
+    buffer_fini(&files);
+    buffer_fini(&text);
+    buffer_fini(&started);
+    backup_record_unref(record);
+}
+
+/* ------------------------------------------------------------ exports */
+
+#define ARN "arn:aws:dynamodb:eu-west-1:123456789012:table/studentData"
+#define SUMMARY(more)                                                                                                  \
+    "{\"version\":\"2020-06-30\",\"tableArn\":\"" ARN "\",\"manifestFilesS3Key\":\"k\",\"itemCount\":5" more "}"
+
+static void expect_export_refused(const char *text, enum error_code code, const char *words) {
+    struct error error = {0};
+    assert_null(source_parse_summary(text, strlen(text), &error));
+    assert_int_equal(error.code, code);
+    assert_non_null(strstr(error.message, words));
+    error_clear(&error);
+}
+
+static void exports_that_hold_no_table_are_refused_by_name(void **state) {
+    (void)state;
+    expect_export_refused(SUMMARY(",\"exportType\":\"INCREMENTAL_EXPORT\""), ERROR_INVALID, "incremental export");
+    expect_export_refused("{\"version\":\"2023-08-01\",\"tableArn\":\"a\"}", ERROR_INVALID, "incremental export");
+    expect_export_refused(SUMMARY(",\"outputFormat\":\"ION\""), ERROR_INVALID, "ION");
+    expect_export_refused(SUMMARY(",\"exportType\":\"OTHER\""), ERROR_INVALID, "OTHER");
+    expect_export_refused("{}", ERROR_CORRUPT, "tableArn");
+}
+
+static void an_export_is_its_files(void **state) {
+    (void)state;
+    static const char summary[] = SUMMARY(",\"exportType\":\"FULL_EXPORT\",\"outputFormat\":\"DYNAMODB_JSON\"");
+    static const char files[] = "{\"itemCount\":2,\"md5Checksum\":\"AAAAAAAAAAAAAAAAAAAAAQ==\",\"etag\":\"\\\"e-"
+                                "1\\\"\",\"dataFileS3Key\":\"x/a.json.gz\"}\n"
+                                "{\"itemCount\":3,\"dataFileS3Key\":\"x/b.json.gz\"}\n";
+    struct error error = {0};
+    struct source *source = source_parse_summary(summary, sizeof summary - 1, &error);
+    assert_non_null(source);
+    assert_true(source_parse_files(source, files, sizeof files - 1, &error));
+    assert_string_equal(source->table, "studentData");
+    assert_null(source->definition);
+    const struct source_output *output = &source->outputs[0];
+    assert_int_equal(output->object_count, 2);
+    assert_int_equal(output->items, 5);
+    assert_int_equal(output->compression, COMPRESSION_GZIP);
+    assert_string_equal(output->objects[0].etag, "e-1");
+    assert_true(output->objects[0].has_md5 && !output->objects[1].has_md5);
+    assert_true(output->objects[0].parts[0].length == SOURCE_UNKNOWN);
+    assert_int_equal(source_restorable(source, &error), 0);
+    source_unref(source);
+}
+
+static void a_bad_line_of_an_exports_files_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *files, *words;
+    } rows[] = {
+        {"{\"itemCount\":2,\"dataFileS3Key\":\"a.json.gz\"}\nnonsense\n", "line 2"},
+        {"{\"itemCount\":2}\n", "line 1: "},
+        {"{\"dataFileS3Key\":\"a.json.gz\"}\n{\"dataFileS3Key\":\"b.json\"}\n", "not compressed as"},
+    };
+    for (size_t i = 0; i < array_length(rows); i++) {
+        struct error error = {0};
+        struct source *source = source_parse_summary(SUMMARY(""), strlen(SUMMARY("")), &error);
+        assert_false(source_parse_files(source, rows[i].files, strlen(rows[i].files), &error));
+        if (!strstr(error.message, rows[i].words))
+            fail_msg("\"%s\" is not in: %s", rows[i].words, error.message);
+        error_clear(&error);
+        source_unref(source);
+    }
+}
+
+static void plain_json_restores_only_where_nothing_is_lost(void **state) {
+    (void)state;
+    static const char outputs[] = ",\n\"outputs\":[{\"format\":\"json\",\"compression\":\"none\",\"objects\":[{\"key\":"
+                                  "\"k\",\"size\":0,\"items\":0,\"parts\":[]}]}]";
+    for (int b = 0; b < 2; b++) {
+        struct error error = {0};
+        struct buffer text = BUFFER_INIT(BUFFER_OURS);
+        buffer_add(&text, b ? "{\"id\":\"01751767200123-1a2b3c4d\",\"job\":\"j\",\"items\":0,\"types\":{\"B\":4,\"SS\":"
+                              "0,\"NS\":0,\"BS\":0}"
+                            : "{\"id\":\"01751767200123-1a2b3c4d\",\"job\":\"j\",\"items\":0,\"types\":{\"B\":0,\"SS\":"
+                              "0,\"NS\":0,\"BS\":0}");
+        buffer_add(&text, outputs);
+        struct source *source = parse_sealed(text.data, false, &error);
+        assert_non_null(source);
+        assert_int_equal(source_restorable(source, &error) == 0, b == 0);
+        if (b)
+            assert_non_null(strstr(error.message, "4 B, 0 SS"));
+        error_clear(&error);
+        source_unref(source);
+        buffer_fini(&text);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_record_is_taken),
+        cmocka_unit_test(what_does_not_add_up_is_refused),
+        cmocka_unit_test(a_lenient_reader_keeps_what_is_wrong_as_damage),
+        cmocka_unit_test(any_changed_byte_breaks_the_seal),
+        cmocka_unit_test(what_a_run_writes_is_what_is_read),
+        cmocka_unit_test(exports_that_hold_no_table_are_refused_by_name),
+        cmocka_unit_test(an_export_is_its_files),
+        cmocka_unit_test(a_bad_line_of_an_exports_files_is_named),
+        cmocka_unit_test(plain_json_restores_only_where_nothing_is_lost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
