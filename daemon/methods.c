@@ -101,13 +101,14 @@ static void method_next(void *arg, struct control_request *request) {
     control_reply(request, method_object("jobs", jobs));
 }
 
-/* ------------------------------------------------------------ Run, Cancel */
+/* ------------------------------------------------------------ Run, Drill, Cancel */
 
 /* One client that waits for a run: told how far it is, and how it ended. */
 struct waiting_client {
     struct daemon *daemon;
     struct control_request *request;
     char *job;
+    struct json_object *(*progress)(const struct jobs *jobs, const char *job);
     struct jobs_watcher watcher;
     uv_timer_t timer;
 };
@@ -138,14 +139,16 @@ static void on_client_gone(void *arg) {
 
 static void on_progress(uv_timer_t *timer) {
     struct waiting_client *client = timer->data;
-    struct json_object *progress = jobs_progress(client->daemon->jobs, client->job);
+    struct json_object *progress = client->progress(client->daemon->jobs, client->job);
     if (progress)
         control_continue(client->request, method_object("progress", progress));
 }
 
-static void wait_for_run(struct daemon *daemon, struct control_request *request, const char *job, const char *run) {
+static void wait_for_run(struct daemon *daemon, struct control_request *request, const char *job, const char *run,
+                         struct json_object *(*progress)(const struct jobs *jobs, const char *job)) {
     struct waiting_client *client = x_calloc(1, sizeof *client);
     client->daemon = daemon;
+    client->progress = progress;
     client->request = request;
     client->job = x_strdup(job);
     client->watcher = (struct jobs_watcher){.over = on_run_over, .arg = client};
@@ -156,17 +159,8 @@ static void wait_for_run(struct daemon *daemon, struct control_request *request,
     control_request_watch(request, on_client_gone, client);
 }
 
-static void method_run(void *arg, struct control_request *request) {
-    struct daemon *daemon = arg;
-    char run[RUN_LENGTH + 1];
-    const char *job;
-    if (!control_need_text(request, "job", &job))
-        return;
-    enum jobs_refusal refusal = jobs_run(daemon->jobs, job, control_request_by(request), run);
-    if (refusal != JOBS_OK) {
-        method_refuse(daemon, request, refusal, job, run);
-        return;
-    }
+static void reply_started(struct daemon *daemon, struct control_request *request, const char *job, const char *run,
+                          struct json_object *(*progress)(const struct jobs *jobs, const char *job)) {
     struct json_object *reply = json_object_new_object();
     json_put_string(reply, "job", job);
     json_put_string(reply, "run", run);
@@ -176,7 +170,33 @@ static void method_run(void *arg, struct control_request *request) {
         return;
     }
     control_continue(request, reply);
-    wait_for_run(daemon, request, job, run);
+    wait_for_run(daemon, request, job, run, progress);
+}
+
+static void method_run(void *arg, struct control_request *request) {
+    struct daemon *daemon = arg;
+    char run[RUN_LENGTH + 1];
+    const char *job;
+    if (!control_need_text(request, "job", &job))
+        return;
+    enum jobs_refusal refusal = jobs_run(daemon->jobs, job, control_request_by(request), run);
+    if (refusal != JOBS_OK)
+        method_refuse(daemon, request, refusal, job, run);
+    else
+        reply_started(daemon, request, job, run, jobs_progress);
+}
+
+static void method_drill(void *arg, struct control_request *request) {
+    struct daemon *daemon = arg;
+    char run[RUN_LENGTH + 1];
+    const char *job;
+    if (!control_need_text(request, "job", &job))
+        return;
+    enum jobs_refusal refusal = jobs_drill(daemon->jobs, job, control_request_by(request), run);
+    if (refusal != JOBS_OK)
+        method_refuse(daemon, request, refusal, job, run);
+    else
+        reply_started(daemon, request, job, run, jobs_drill_progress);
 }
 
 static void method_cancel(void *arg, struct control_request *request) {
@@ -234,5 +254,6 @@ const struct control_method daemon_methods[] = {
     {CONTROL_LIST, method_list},     {CONTROL_SHOW, method_show},       {CONTROL_LINK, method_link},
     {CONTROL_NEXT, method_next},     {CONTROL_RELOAD, method_reload},   {CONTROL_HISTORY, method_history},
     {CONTROL_PRUNE, method_prune},   {CONTROL_RESTORE, method_restore}, {CONTROL_VERIFY, method_verify},
+    {CONTROL_DRILL, method_drill},
 };
 const size_t daemon_method_count = array_length(daemon_methods);

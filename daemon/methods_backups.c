@@ -223,6 +223,7 @@ static void on_found(void *arg, const struct found_backup *found, const struct e
 }
 
 bool method_may_access(struct control_request *request, struct find_access *access) {
+    *access = (struct find_access){0};
     return control_may_text(request, "region", &access->region) &&
            control_may_text(request, "profile", &access->profile) &&
            control_may_text(request, "role_arn", &access->role_arn);

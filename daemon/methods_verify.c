@@ -3,6 +3,7 @@
  * The control socket's Verify: finds the backup by what a person calls it, reads it back, tells how far it is and what is wrong. It ends when
  * the client goes away: nothing but time is lost.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -108,8 +109,8 @@ static void report_result(const struct verifying *verifying, const struct verify
         message = x_printf("verify of %s could not be finished", result->uri);
     } else if (result->damage_count) {
         event.kind = EVENT_VERIFY_FAILED;
-        message = x_printf("verify of %s: not what was written (%llu found), first %s: %s", result->uri,
-                           (unsigned long long)(result->damage_count + result->damages_left_out),
+        uint64_t found = result->damage_count + result->damages_left_out;
+        message = x_printf("verify of %s: not what was written (%" PRIu64 " found), first %s: %s", result->uri, found,
                            result->damages[0].key, result->damages[0].message);
     } else {
         event.kind = EVENT_VERIFY_SUCCEEDED;

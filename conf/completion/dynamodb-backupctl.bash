@@ -14,7 +14,7 @@ _dynamodb_backupctl_names() { # COMMAND MEMBER: the MEMBERs in what COMMAND prin
 
 _dynamodb_backupctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands='check next status run cancel list show link verify restore prune history'
+    local commands='check next status run drill cancel list show link verify restore prune history'
     local options='--config --socket --json --local --state --help --version'
     COMPREPLY=()
     case $prev in
@@ -31,7 +31,7 @@ _dynamodb_backupctl() {
         esac
     done
     case $command in
-        run) options+=' --wait' ;;
+        run | drill) options+=' --wait' ;;
         prune) options+=' --dry-run' ;;
         next) options+=' --timezone --count --from' ;;
         history) options+=' --count' ;;
@@ -47,7 +47,7 @@ _dynamodb_backupctl() {
     fi
     case $command in
         '') mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-        status | run | cancel | list | prune | history) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names status name)" -- "$cur") ;;
+        status | run | drill | cancel | list | prune | history) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names status name)" -- "$cur") ;;
         show | link | verify | restore) mapfile -t COMPREPLY < <(compgen -W "$(_dynamodb_backupctl_names list id) $(_dynamodb_backupctl_names status name | sed 's/$/@latest/')" -- "$cur") ;;
         next) mapfile -t COMPREPLY < <(compgen -W '@hourly @daily @weekly @monthly @yearly' -- "$cur") ;;
     esac

@@ -37,7 +37,8 @@ _dynamodb_backupctl() {
         'next:the next times of a schedule, or of all jobs'
         'status:jobs, next run, last result, what runs now'
         'run:start a backup now'
-        'cancel:stop a backup now'
+        'drill:restore the newest backup into a scratch table, and compare'
+        'cancel:stop a backup or a drill now'
         'list:the backups that exist in S3'
         'show:one backup'
         'link:fresh download links'
@@ -51,7 +52,7 @@ _dynamodb_backupctl() {
         command) _describe command commands ;;
         argument)
             case $words[1] in
-                run) _arguments $global '--wait[stay until it is over]' '1:job:_dynamodb_backupctl_jobs' ;;
+                run | drill) _arguments $global '--wait[stay until it is over]' '1:job:_dynamodb_backupctl_jobs' ;;
                 history) _arguments $global '--count[how many]:number:' '1:job:_dynamodb_backupctl_jobs' ;;
                 prune) _arguments $global '--dry-run[only show what would go, and why]' '1:job:_dynamodb_backupctl_jobs' ;;
                 status | cancel | list) _arguments $global '1:job:_dynamodb_backupctl_jobs' ;;

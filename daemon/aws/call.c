@@ -34,6 +34,7 @@ struct aws_call {
     uv_timer_t timer;                  /* WAIT */
     struct retry_record record;
     char *access_key;   /* what the last attempt was signed with */
+    char *region;       /* and for */
     char *payload_hash; /* computed once */
     int64_t started;
     bool in_callback, cancelled;
@@ -98,6 +99,7 @@ static void release(struct aws_call *call) {
         http_cancel(take_pointer(call->sending));
     free_request(&call->request);
     free(call->access_key);
+    free(call->region);
     free(call->payload_hash);
     uv_close((uv_handle_t *)&call->timer, on_closed);
 }
@@ -145,13 +147,14 @@ static void wait_a_while(struct aws_call *call, enum error_code why, int64_t del
     uv_timer_start(&call->timer, on_waited, (uint64_t)delay_ms, 0);
 }
 
-/* Is there anything to learn from a redirect? The region that we signed for already is no news. */
+/* Is there anything to learn from a redirect? The region that this call was signed for is no news; the one that another
+ * call has learned meanwhile is. */
 static bool learn_region(struct aws_call *call, const struct http_answer *answer) {
     char region[64];
     const char *bucket = call->request.bucket;
     if (!bucket || !classify_bucket_region(region, answer))
         return false;
-    if (strcmp(region, aws_session_region_of(call->session, bucket)) == 0)
+    if (!call->region || strcmp(region, call->region) == 0)
         return false;
     aws_session_learn_region(call->session, bucket, region);
     return true;
@@ -306,6 +309,7 @@ static void post(struct aws_call *call, const struct attempt *attempt) {
         .answer_limit = call->request.answer_limit,
         .stall_timeout_ms = call->request.stall_timeout_ms,
         .direct = attempt->endpoint.direct,
+        .fresh = call->request.counted,
     };
     call->sending = http_start(aws_client_http(call->session->client), &request, on_answer, call);
 }
@@ -320,6 +324,7 @@ static void send_with(struct aws_call *call, const struct credentials *credentia
         return;
     }
     x_replace(&call->access_key, credentials->access_key);
+    x_replace(&call->region, aws_session_region_of(call->session, request->bucket));
     sign(&attempt, call, credentials);
     post(call, &attempt);
     attempt_fini(&attempt);
@@ -334,7 +339,7 @@ static void on_credentials(void *arg, const struct credentials *got, const struc
         return;
     }
     _cleanup_error_ struct error problem = error_copy(error);
-    if (problem.code == ERROR_TRANSIENT || problem.code == ERROR_THROTTLED) {
+    if (problem.code == ERROR_TRANSIENT || problem.code == ERROR_THROTTLED || problem.code == ERROR_CORRUPT) {
         if (!call->record.attempts) /* the source has had attempts of its own all the while */
             call->record.failing_since = call->started;
         settle(call, &problem, NULL);

@@ -83,6 +83,7 @@ struct dynamodb_call *dynamodb_start(struct aws_session *session, const char *op
         .body = body,
         .answer_limit = ANSWER_MOST,
         .accept = crc32_matches,
+        .counted = strcmp(operation, "CreateTable") == 0, /* "exists" is somebody else's table, or the last try's own */
     };
     call->json_done = done;
     call->arg = arg;

@@ -13,44 +13,42 @@ struct json_call {
     struct aws_call *call;
     json_call_done *done;
     void *arg;
-    char *what, *body;
+    char *body;
     struct http_slice slice; /* `body` */
+    aws_accept *accept;      /* the caller's; NULL: none */
+    struct json_object *answer;
 };
 
 static void json_call_free(struct json_call *call) {
-    free(call->what);
     free(call->body);
+    json_object_put(call->answer);
     free(call);
 }
 
-/* A success whose body is no JSON is told as the error it is: something on the way is not AWS. */
-static struct json_object *read_answer(const struct json_call *call, const struct http_answer *http,
-                                       struct error *error) {
-    if (http->length == 0)
-        return json_object_new_object();
-    struct json_object *answer = json_parse(http->body, http->length, error);
-    if (!answer) {
-        error_context(error, "%s: the answer is not the JSON of AWS", call->what);
-        error->http_status = http->status;
-    }
-    return answer;
+/* A success whose body is no JSON did not come from AWS as it is: the call is made again. */
+static bool is_json(void *arg, const struct http_answer *http, struct error *error) {
+    struct json_call *call = arg;
+    if (call->accept && !call->accept(NULL, http, error))
+        return false;
+    json_object_put(call->answer);
+    call->answer = http->length ? json_parse(http->body, http->length, error) : json_object_new_object();
+    error_context(error, "the answer is not the JSON of AWS");
+    return call->answer;
 }
 
 static void on_done(void *arg, const struct http_answer *http, const struct error *error) {
     struct json_call *call = arg;
-    _cleanup_error_ struct error broken = {0};
-    _cleanup_json_ struct json_object *answer = error ? NULL : read_answer(call, http, &broken);
+    _cleanup_json_ struct json_object *answer = take_pointer(call->answer);
     json_call_done *done = call->done;
     void *done_arg = call->arg;
     json_call_free(call);
-    done(done_arg, answer, answer ? http : NULL, answer ? NULL : error ? error : &broken);
+    done(done_arg, error ? NULL : answer, http, error);
 }
 
 struct json_call *json_call_start(struct aws_session *session, const struct json_call_request *request,
                                   json_call_done *done, void *arg) {
     struct json_call *call = x_calloc(1, sizeof *call);
-    *call =
-        (struct json_call){.done = done, .arg = arg, .what = x_strdup(request->what), .body = x_strdup(request->body)};
+    *call = (struct json_call){.done = done, .arg = arg, .body = x_strdup(request->body), .accept = request->accept};
     call->slice = (struct http_slice){call->body, strlen(call->body)};
     const struct http_header headers[] = {
         {"content-type", request->content_type, false},
@@ -67,7 +65,9 @@ struct json_call *json_call_start(struct aws_session *session, const struct json
         .body = &call->slice,
         .body_count = 1,
         .answer_limit = request->answer_limit,
-        .accept = request->accept,
+        .accept = is_json,
+        .accept_arg = call,
+        .counted = request->counted,
     };
     call->call = aws_start(session, &post, on_done, call);
     return call;

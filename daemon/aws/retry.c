@@ -91,6 +91,7 @@ enum retry_action retry_decide(struct retry_record *record, struct retry_quota *
         return once(&record->region_followed, RETRY_NEW_REGION);
     case ERROR_THROTTLED:
     case ERROR_TRANSIENT:
+    case ERROR_CORRUPT: /* cut or garbled on its way, or a proxy's own words: the next answer may be whole */
         break;
     default:
         return RETRY_GIVE_UP;

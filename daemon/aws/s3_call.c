@@ -231,6 +231,17 @@ static enum s3_outcome read_answer(struct s3_call *call, const struct http_answe
     return outcome;
 }
 
+/* A success whose XML cannot be read, or is another document's, did not come from S3 as it is: the call is made again. */
+static bool is_readable(void *arg, const struct http_answer *http, struct error *error) {
+    struct s3_call *call = arg;
+    struct s3_page page = {0};
+    if (call->accept)
+        return call->accept(call, http, error);
+    bool readable = !call->root || s3_page_parse(&page, call->root, http, error);
+    s3_page_fini(&page);
+    return readable;
+}
+
 static void on_answer(void *arg, const struct http_answer *http, const struct error *error) {
     struct s3_call *call = arg;
     _cleanup_error_ struct error broken = {0};
@@ -268,7 +279,7 @@ struct s3_call *s3_call_start(struct s3_call *call) {
         .body_sha256 = request->body_sha256,
         .sink = call->sink,
         .answer_limit = call->answer_limit,
-        .accept = call->accept,
+        .accept = is_readable,
         .accept_arg = call,
         .answer_404 = call->answer_404,
     };

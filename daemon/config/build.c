@@ -115,6 +115,8 @@ static void complete_job(struct job_config *job) {
         job->region = x_strndup(region, length);
     if (!job->prefix)
         job->prefix = x_printf("%s/", job->name);
+    if (!job->drill_table_prefix)
+        job->drill_table_prefix = x_printf("%s-drill-", job->name);
     size_t end = strlen(job->prefix);
     if (end && job->prefix[end - 1] != '/') {
         char *prefix = x_printf("%s/", job->prefix);

@@ -33,12 +33,12 @@ void job_config_free(struct job_config *job) {
         job->log_group,
         job->log_stream,
         job->logs_region,
+        job->drill_table_prefix,
     };
     for (size_t i = 0; i < array_length(texts); i++)
         free(texts[i]);
-    for (size_t i = 0; i < job->schedule_count; i++)
-        schedule_free(job->schedules[i]);
-    free(job->schedules);
+    schedule_list_fini(&job->schedules);
+    schedule_list_fini(&job->drill_schedules);
     if (job->zone)
         zone_unref(job->zone);
     config_list_free(job->mail_to);

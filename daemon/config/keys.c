@@ -36,7 +36,7 @@ const struct config_section_info config_sections[CONFIG_SECTIONS] = {
         {"Retention", .help =
                           "Which backups are kept; without any of these keys all are. Each key counts on its own, as "
                           "in restic's forget, and the newest good backup is never removed"},
-    [SECTION_DRILL] = {"Drill", .later = true, .help = "Restoring the newest backup, to see that it restores"},
+    [SECTION_DRILL] = {"Drill", .help = "Restoring the newest backup into a scratch table, to see that it restores"},
 };
 
 static const struct config_word log_levels[] = {{"debug", LOG_DEBUG},     {"info", LOG_INFO}, {"notice", LOG_NOTICE},
@@ -215,7 +215,9 @@ static const struct config_key keys[] = {
     {SECTION_EMAIL, "Region", TEXT(JOB(mail_region), name_is_region, REGION_FORM), .shown = "the job's",
      .help = "The region of SES"},
     {SECTION_EMAIL, "Template", TEXT(JOB(mail_template), name_is_directory, PATH_FORM), .shown = "the daemon's own",
-     .help = "A folder with success.txt, success.html, failure.txt and failure.html"},
+     .help = "A folder with success.txt, success.html, failure.txt and failure.html, and the same four with drill- "
+             "before; what "
+             "is not there is the daemon's own"},
     {SECTION_EMAIL, "ConfigurationSet",
      TEXT(JOB(configuration_set), name_is_configuration_set, "1 to 64 letters, digits, '_' and '-'"),
      .help = "The configuration set of SES that mails go through"},
@@ -250,8 +252,12 @@ static const struct config_key keys[] = {
     {SECTION_RETENTION, "KeepWithin", .kind = KIND_PERIOD, .slot = JOB(keep_within), .zero = "none", .preset = "none",
      .help = "All backups are kept that are younger than so long, counted back from the newest one"},
 
-    LATER(SECTION_DRILL, "Schedule", "When the drill runs"),
-    LATER(SECTION_DRILL, "TablePrefix", "What the scratch table's name begins with"),
+    {SECTION_DRILL, "Schedule", .kind = KIND_SCHEDULES, .slot = JOB(drill_schedules), .shown = "only on demand",
+     .help = "When the drill runs, in the job's TimeZone; several lines add up"},
+    {SECTION_DRILL, "TablePrefix",
+     TEXT(JOB(drill_table_prefix), name_is_table_prefix, "1 to 255 letters, digits, '_', '.' and '-'"),
+     .shown = "JOB-drill-",
+     .help = "What the name of the scratch table begins with; the time and 8 random hex digits follow"},
 };
 
 const struct config_key *config_keys(size_t *count) {

@@ -94,6 +94,10 @@ bool name_is_table(const char *text) {
     return is_table_name(text);
 }
 
+bool name_is_table_prefix(const char *text) {
+    return text_is_made_of(text, 1, 255, LETTERS DIGITS "_.-");
+}
+
 const char *name_table_arn_region(const char *table, size_t *length) {
     struct arn arn;
     if (!arn_split(table, &arn))

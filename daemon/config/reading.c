@@ -200,7 +200,6 @@ static bool read_zone(const struct reading *reading) {
 #define SOME_TIME INT64_C(1767225600) /* 2026-01-01 */
 
 static bool read_schedule(const struct reading *reading) {
-    struct job_config *job = reading->base;
     struct schedule *schedule = schedule_parse(reading->value, reading->error);
     int64_t next;
     if (!schedule)
@@ -212,8 +211,7 @@ static bool read_schedule(const struct reading *reading) {
             error_set(reading->error, ERROR_INVALID, "\"%.*s\" never comes within 50 years", SHOWN, reading->value);
         return false;
     }
-    job->schedules = x_realloc(job->schedules, (job->schedule_count + 1) * sizeof *job->schedules);
-    job->schedules[job->schedule_count++] = schedule;
+    schedule_list_take(reading->slot, schedule);
     return true;
 }
 

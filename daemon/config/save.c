@@ -67,9 +67,9 @@ static void add_tags(struct json_object *list, const char *tags) {
     }
 }
 
-static void add_schedules(struct json_object *list, const struct job_config *job) {
-    for (size_t i = 0; i < job->schedule_count; i++)
-        add(list, x_strdup(schedule_text(job->schedules[i])));
+static void add_schedules(struct json_object *list, const struct schedule_list *schedules) {
+    for (size_t i = 0; i < schedules->count; i++)
+        add(list, x_strdup(schedule_text(schedules->items[i])));
 }
 
 static void add_period(struct json_object *list, const struct config_period *period) {
@@ -117,7 +117,7 @@ static struct json_object *assignments(const struct config_key *key, const void 
         add_addresses(list, *(const config_list *)slot);
         break;
     case KIND_SCHEDULES:
-        add_schedules(list, base);
+        add_schedules(list, slot);
         break;
     case KIND_ZONE:
         add(list, x_strdup(zone_name(*(struct zone *const *)slot)));

@@ -39,50 +39,58 @@ static enum status say_problems(const struct config_problems *problems, bool jso
     return STATUS_FAILED;
 }
 
-/* The earliest of all schedules of the job. */
-static bool job_next(const struct job_config *job, int64_t after, int64_t *next) {
-    bool found = false;
-    for (size_t i = 0; job->enabled && i < job->schedule_count; i++) {
-        int64_t at;
-        if (!schedule_next(job->schedules[i], job->zone, after, &at) || (found && at >= *next))
-            continue;
-        *next = at;
-        found = true;
+static void add_schedules(const struct schedule_list *list, const struct zone *zone, struct buffer *out) {
+    for (size_t i = 0; i < list->count; i++) {
+        buffer_add(out, i ? "; " : "");
+        add_plain(out, schedule_text(list->items[i]));
     }
-    return found;
+    buffer_printf(out, " in %s\n", zone_name(zone));
 }
 
-static void add_job(const struct job_config *job, int64_t now, struct buffer *out) {
-    int64_t at = now;
-    buffer_printf(out, "%s: table ", job->name);
-    add_plain(out, job->table);
-    buffer_printf(out, " to s3://%s/", job->bucket);
-    add_plain(out, job->prefix);
-    buffer_add(out, !job->enabled ? "; disabled" : job->schedule_count ? "" : "; only on demand");
-    for (size_t i = 0; i < job->schedule_count; i++) {
-        buffer_add(out, "; ");
-        add_plain(out, schedule_text(job->schedules[i]));
-    }
-    if (job->schedule_count)
-        buffer_printf(out, " in %s", zone_name(job->zone));
-    buffer_add_char(out, '\n');
-    for (int i = 0; i < CHECK_TIMES && job_next(job, at, &at); i++) {
+static void add_times(const struct schedule_list *list, const struct zone *zone, int64_t at, struct buffer *out) {
+    for (int i = 0; i < CHECK_TIMES && schedule_list_next(list, zone, at, &at); i++) {
         buffer_add(out, "  ");
-        zone_format(job->zone, at, out);
+        zone_format(zone, at, out);
         buffer_add_char(out, '\n');
     }
 }
 
+static void add_job(const struct job_config *job, int64_t now, struct buffer *out) {
+    buffer_printf(out, "%s: table ", job->name);
+    add_plain(out, job->table);
+    buffer_printf(out, " to s3://%s/", job->bucket);
+    add_plain(out, job->prefix);
+    buffer_add(out, !job->enabled ? "; disabled" : job->schedules.count ? "" : "; only on demand");
+    buffer_add(out, job->schedules.count ? "; " : "\n");
+    if (job->schedules.count)
+        add_schedules(&job->schedules, job->zone, out);
+    if (job->enabled)
+        add_times(&job->schedules, job->zone, now, out);
+    if (!job->drill_schedules.count)
+        return;
+    buffer_add(out, " drill into ");
+    add_plain(out, job->drill_table_prefix);
+    buffer_add(out, "...; ");
+    add_schedules(&job->drill_schedules, job->zone, out);
+    if (job->enabled)
+        add_times(&job->drill_schedules, job->zone, now, out);
+}
+
+static struct json_object *times_json(const struct job_config *job, const struct schedule_list *list, int64_t at) {
+    struct json_object *times = json_object_new_array();
+    for (int i = 0; job->enabled && i < CHECK_TIMES && schedule_list_next(list, job->zone, at, &at); i++)
+        times_add_json(times, at);
+    return times;
+}
+
 static struct json_object *job_json(const struct job_config *job, int64_t now) {
-    struct json_object *object = json_object_new_object(), *times = json_object_new_array();
-    int64_t at = now;
+    struct json_object *object = json_object_new_object();
     json_put_string(object, "name", job->name);
     json_put_string(object, "table", job->table);
     json_put_boolean(object, "enabled", job->enabled);
     json_put_string(object, "timezone", zone_name(job->zone));
-    for (int i = 0; i < CHECK_TIMES && job_next(job, at, &at); i++)
-        times_add_json(times, at);
-    json_object_object_add(object, "next", times);
+    json_object_object_add(object, "next", times_json(job, &job->schedules, now));
+    json_object_object_add(object, "next_drill", times_json(job, &job->drill_schedules, now));
     return object;
 }
 

@@ -25,7 +25,11 @@ const struct command commands[] = {
      "--wait   stay until it is over: progress on the terminal, the result, exit status 0 or 1\n"
      "         (the run goes on without you; with --local it is always waited for)\n",
      NEEDS_ARGUMENT, TAKES_WAIT, true, command_run},
-    {"cancel", "JOB", "stop a backup now; all that it made is taken back", NULL, NEEDS_ARGUMENT, 0, false,
+    {"drill", "JOB", "restore the newest backup into a scratch table, compare, delete the table",
+     "--wait   stay until it is over: progress on the terminal, the result, exit status 0 or 1\n"
+     "         (the drill goes on without you; with --local it is always waited for)\n",
+     NEEDS_ARGUMENT, TAKES_WAIT, true, command_drill},
+    {"cancel", "JOB", "stop a backup now, or a drill; all that it made is taken back", NULL, NEEDS_ARGUMENT, 0, false,
      command_cancel},
     {"list", "JOB", "the backups that exist in S3, from their manifests", NULL, MAY_ARGUMENT, 0, false, command_list},
     {"show", "BACKUP", "one backup: when, how much, which objects", BACKUP_HELP, NEEDS_ARGUMENT, TAKES_SOURCE, false,
@@ -77,10 +81,9 @@ static void add_global_options(struct buffer *out) {
     buffer_add(out, "Options of every command:\n"
                     "  --config FILE   the configuration (" DEFAULT_CONFIG ")\n"
                     "  --socket PATH   the daemon's socket (control.sock in its RuntimeDirectory=)\n"
-                    "  --json          print JSON\n"
                     "  --local         do the work in this process, without a daemon\n"
                     "  --state DIR     with --local: a state of its own (~/.local/state/dynamodb-backupd)\n"
-                    "  --help, --version\n"
+                    "  --json, --help, --version\n"
                     "\n"
                     "Exit status: 0 done, 1 failed, 2 usage, 3 no daemon reachable.\n");
 }

@@ -34,6 +34,7 @@ enum status command_check(const struct options *options);
 enum status command_next(const struct options *options);
 enum status command_status(const struct options *options);
 enum status command_run(const struct options *options);
+enum status command_drill(const struct options *options);
 enum status command_cancel(const struct options *options);
 enum status command_list(const struct options *options);
 enum status command_show(const struct options *options);

@@ -68,6 +68,27 @@ static void add_job_lines(const struct json_object *job, int64_t now, struct buf
         }
 }
 
+/* The drill that runs, and what is wrong with the last one. */
+static void add_drill_lines(const struct json_object *job, int64_t now, struct buffer *out) {
+    static const char *const members[][2] = {{"error", "last drill failed"}, {"left_behind", "its drill left behind"}};
+    const struct json_object *drill = json_object_at(job, "drill"), *progress = json_object_at(drill, "progress");
+    const struct json_object *last = json_object_at(drill, "last");
+    const char *name = json_string(job, "name");
+    if (progress) {
+        _cleanup_free_ char *who = x_printf("%s: drill", name ? name : "");
+        _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+        render_progress(who, progress, now, 160, &line);
+        buffer_printf(out, "%s\n", line.data);
+    }
+    for (size_t i = 0; last && i < array_length(members); i++)
+        if (json_string(last, members[i][0])) {
+            add_plain(out, name);
+            buffer_printf(out, ": %s: ", members[i][1]);
+            add_plain(out, json_string(last, members[i][0]));
+            buffer_add_char(out, '\n');
+        }
+}
+
 static void add_daemon(const struct json_object *daemon, int64_t now, struct buffer *out) {
     const struct json_object *memory = json_object_at(daemon, "memory");
     const char *wrong = json_string(daemon, "config_error"), *started = json_string(daemon, "started");
@@ -111,12 +132,14 @@ void render_status(const struct json_object *reply, int64_t now, struct buffer *
         add_job_row(&table, json_object_array_get_idx(jobs, i));
     table_print(&table, out);
     table_fini(&table);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         add_job_lines(json_object_array_get_idx(jobs, i), now, out);
+        add_drill_lines(json_object_array_get_idx(jobs, i), now, out);
+    }
 }
 
-static void add_schedules(const struct json_object *job, struct buffer *out) {
-    const struct json_object *schedules = json_array_at(job, "schedules");
+static void add_schedules(const struct json_object *of, const struct json_object *job, struct buffer *out) {
+    const struct json_object *schedules = json_array_at(of, "schedules");
     size_t count = schedules ? json_object_array_length(schedules) : 0;
     for (size_t i = 0; i < count; i++) {
         buffer_add(out, i ? "; " : "");
@@ -129,12 +152,32 @@ static void add_schedules(const struct json_object *job, struct buffer *out) {
     }
 }
 
+/* "0 5 * * 0 in UTC; next 2026-...; last success 2026-..." */
+static void add_drill(const struct json_object *job, struct buffer *out) {
+    const struct json_object *drill = json_object_at(job, "drill"), *last = json_object_at(drill, "last");
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    if (!drill)
+        return;
+    add_schedules(drill, job, &text);
+    if (json_string(drill, "next")) {
+        buffer_add(&text, "; next ");
+        add_time(&text, job_zone_name(job), json_string(drill, "next"));
+    }
+    if (last) {
+        buffer_add(&text, "; last ");
+        add_plain(&text, json_string(last, "result"));
+        buffer_add_char(&text, ' ');
+        add_time(&text, job_zone_name(job), json_string(last, "ended"));
+    }
+    add_field(out, "Drill", text.data);
+}
+
 void render_job(const struct json_object *job, int64_t now, struct buffer *out) {
     const struct json_object *last = json_object_at(job, "last");
     _cleanup_free_ char *next = cell_next(job);
     _cleanup_free_ char *before = cell_last(job);
     _cleanup_buffer_ struct buffer schedules = BUFFER_INIT(BUFFER_OURS);
-    add_schedules(job, &schedules);
+    add_schedules(job, job, &schedules);
     add_field(out, "Job", json_string(job, "name"));
     add_field(out, "Table", json_string(job, "table"));
     add_field(out, "Schedule", schedules.data);
@@ -150,7 +193,9 @@ void render_job(const struct json_object *job, int64_t now, struct buffer *out) 
         add_field(out, "Size", size);
         add_field(out, "Mail", json_string(last, "mail"));
     }
+    add_drill(job, out);
     add_job_lines(job, now, out);
+    add_drill_lines(job, now, out);
 }
 
 /* Backups. */
@@ -345,15 +390,20 @@ static void add_outcome(const struct json_object *result, struct buffer *out) {
     buffer_add_char(out, '\n');
 }
 
+static bool is_drill(const struct json_object *result) {
+    const char *kind = json_string(result, "kind");
+    return kind && strcmp(kind, "drill") == 0;
+}
+
 void render_result(const char *job, const struct json_object *reply, int64_t now, struct buffer *out) {
     const struct json_object *result = json_object_at(reply, "result");
     const char *word = json_string(result, "result");
     add_plain(out, job);
-    buffer_add(out, ": ");
+    buffer_add(out, is_drill(result) ? ": drill: " : ": ");
     add_outcome(result, out);
     if (word && strcmp(word, "success") == 0 && json_string(result, "uri"))
         add_lines(out, "", json_string(result, "uri"));
     if (json_string(result, "left_behind"))
-        add_lines(out, "left behind in S3: ", json_string(result, "left_behind"));
+        add_lines(out, is_drill(result) ? "left behind: " : "left behind in S3: ", json_string(result, "left_behind"));
     render_links(reply, now, out);
 }

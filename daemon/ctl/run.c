@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `run`: starts a backup, and with --wait stays with it to its end: a line of progress on a terminal, then the result. */
+/* `run` and `drill`: start one, and with --wait stay with it to its end: a line of progress on a terminal, then the result. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,7 +13,7 @@
 
 /* What the tool shows while it waits. */
 struct screen {
-    const char *job;
+    const char *job, *what; /* "run", "drill" */
     bool json;
     bool terminal; /* of stderr */
     bool drawn;    /* a line of progress stands there */
@@ -45,7 +45,7 @@ static void say_started(const struct screen *screen, const struct json_object *r
     if (screen->json)
         say_json(reply);
     else
-        printf("%s: run %s started\n", screen->job, run ? run : "");
+        printf("%s: %s %s started\n", screen->job, screen->what, run ? run : "");
     fflush(stdout);
 }
 
@@ -101,17 +101,18 @@ static enum status follow(struct backend *backend, struct screen *screen, bool w
     return status;
 }
 
-enum status command_run(const struct options *options) {
+static enum status start(const struct options *options, const char *method, const char *what) {
     _cleanup_error_ struct error error = {0};
     enum status status = STATUS_FAILED;
     bool wait = options->wait || options->local; /* a run of this process's own ends with it */
-    struct screen screen = {.job = options->argument, .json = options->json, .terminal = isatty(STDERR_FILENO)};
+    struct screen screen = {
+        .job = options->argument, .what = what, .json = options->json, .terminal = isatty(STDERR_FILENO)};
     struct backend *backend = backend_open(options, &status);
     if (!backend)
         return status;
     struct json_object *parameters = json_object_new_object();
     json_put_string(parameters, "job", options->argument);
-    if (backend_call(backend, CONTROL_RUN, parameters, wait, &error)) {
+    if (backend_call(backend, method, parameters, wait, &error)) {
         status = follow(backend, &screen, wait);
     } else {
         say_error(&error);
@@ -119,4 +120,12 @@ enum status command_run(const struct options *options) {
     }
     backend_close(backend);
     return status;
+}
+
+enum status command_run(const struct options *options) {
+    return start(options, CONTROL_RUN, "run");
+}
+
+enum status command_drill(const struct options *options) {
+    return start(options, CONTROL_DRILL, "drill");
 }

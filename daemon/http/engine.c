@@ -85,7 +85,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
 
 static void on_watch_closed(uv_handle_t *handle);
 
-/* NULL where the kernel refuses to watch: the call's own time-outs will end it. */
+/* NULL where the system refuses to watch. */
 static struct watch *watch_new(struct http_engine *engine, curl_socket_t fd) {
     struct watch *watch = x_calloc(1, sizeof *watch);
     watch->engine = engine;
@@ -99,10 +99,19 @@ static struct watch *watch_new(struct http_engine *engine, curl_socket_t fd) {
     return watch;
 }
 
+/* It would hear of nothing, and end by its time-outs, much later. */
+static void give_up_unwatched(struct http_engine *engine, CURL *easy) {
+    struct http_call *call = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
+    if (!call || call->failure.code)
+        return;
+    error_set(&call->failure, ERROR_TRANSIENT, "the system does not let its socket be watched");
+    http_engine_watch(engine, 0);
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
     struct http_engine *engine = arg;
     struct watch *watch = assigned;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (watch)
             uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
@@ -116,6 +125,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *as
     if (watch) {
         watch->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
         uv_poll_start(&watch->poll, watch->events, on_poll);
+    } else {
+        give_up_unwatched(engine, easy);
     }
     return 0; /* -1 would end every call of the multi */
 }
@@ -222,8 +233,12 @@ void http_engine_add(struct http_engine *engine, struct http_call *call) {
         engine->deferred = true;
         return;
     }
-    call->added = true;
-    curl_multi_add_handle(engine->multi, call->easy);
+    CURLMcode result = curl_multi_add_handle(engine->multi, call->easy);
+    call->added = result == CURLM_OK;
+    if (call->added)
+        return;
+    error_set(&call->failure, ERROR_TRANSIENT, "curl did not take the call: %s", curl_multi_strerror(result));
+    http_engine_watch(engine, 0); /* curl will never end it */
 }
 
 void http_engine_remove(struct http_engine *engine, struct http_call *call) {

@@ -14,7 +14,17 @@
 #define UPLOAD_MIN ((curl_off_t)64 << 10)
 #define UPLOAD_MAX ((curl_off_t)HTTP_CHUNK)
 
-#define set(call, option, value) ((void)curl_easy_setopt((call)->easy, option, value))
+#define set(call, option, value) taken(call, #option, curl_easy_setopt((call)->easy, option, value))
+#define hint(call, option, value)                                                                                      \
+    ((void)curl_easy_setopt((call)->easy, option, value)) /* refused while a buffer is held */
+
+/* An option that curl did not take (most are copied) would make another request of it: a call without its body, a header
+ * less. */
+static void taken(struct http_call *call, const char *option, CURLcode result) {
+    if (result != CURLE_OK && !call->failure.code)
+        error_set(&call->failure, result == CURLE_OUT_OF_MEMORY ? ERROR_TRANSIENT : ERROR_INVALID,
+                  "curl did not take %s: %s", option, curl_easy_strerror(result));
+}
 
 static size_t on_header(char *line, size_t one, size_t length, void *arg) {
     struct http_call *call = arg;
@@ -163,13 +173,14 @@ static void set_connection(struct http_call *call, const struct http_request *re
     set(call, CURLOPT_SHARE, call->engine->share);
     set(call, CURLOPT_TCP_KEEPALIVE, 1L);
     set(call, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    set(call, CURLOPT_FRESH_CONNECT, (long)request->fresh);
     if (request->direct)
         set(call, CURLOPT_PROXY, ""); /* the environment's neither */
     else if (client->proxy)
         set(call, CURLOPT_PROXY, client->proxy);
     if (client->user_agent)
         set(call, CURLOPT_USERAGENT, client->user_agent);
-    set(call, CURLOPT_BUFFERSIZE, (long)HTTP_CHUNK);
+    hint(call, CURLOPT_BUFFERSIZE, (long)HTTP_CHUNK);
     set(call, CURLOPT_CONNECTTIMEOUT_MS,
         (long)(request->connect_timeout_ms ? request->connect_timeout_ms : HTTP_CONNECT_MS));
     set(call, CURLOPT_TIMEOUT_MS, (long)request->total_timeout_ms);
@@ -193,10 +204,10 @@ static void set_body(struct http_call *call, const struct http_request *request)
     set(call, CURLOPT_READDATA, call);
     set(call, CURLOPT_SEEKFUNCTION, on_seek);
     set(call, CURLOPT_SEEKDATA, call);
-    set(call, CURLOPT_UPLOAD_BUFFERSIZE,
-        (long)(length < UPLOAD_MIN   ? UPLOAD_MIN
-               : length < UPLOAD_MAX ? length
-                                     : UPLOAD_MAX));
+    hint(call, CURLOPT_UPLOAD_BUFFERSIZE,
+         (long)(length < UPLOAD_MIN   ? UPLOAD_MIN
+                : length < UPLOAD_MAX ? length
+                                      : UPLOAD_MAX));
 }
 
 static bool is_plain(const char *text) {

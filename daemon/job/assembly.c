@@ -37,6 +37,9 @@ struct task {
     struct chunk_encode encode[RECORD_OUTPUTS];
     struct chunk chunks[RECORD_OUTPUTS];
     struct type_counts types;
+    unsigned char digest_key[ITEM_DIGEST_KEY];
+    bool digests;
+    struct item_digest digest; /* of the page's items, where wanted */
     struct error error;
     size_t reserved;
     uv_work_t work;
@@ -132,6 +135,18 @@ static void task_free(struct task *task) {
     pool_release(pool, reserved);
 }
 
+/* Its own memory for a page of a megabyte: nothing beside the hashing. An item that has no digest costs the backup its digest, and
+ * nothing else. */
+static void digest_page(struct task *task) {
+    struct item_digester *digester = item_digester_new(task->digest_key);
+    const struct page_index *index = &task->page->index;
+    bool digested = true;
+    for (size_t i = 0; i < index->count && digested; i++)
+        digested = item_digester_add(digester, &task->digest, task->page->page->data + index->items[i].offset,
+                                     index->items[i].length, NULL);
+    item_digester_free(digester);
+}
+
 /* On a worker thread: the page, once for each output. The format that parses items counts their types. */
 static void encode_work(uv_work_t *work) {
     struct task *task = container_of(work, struct task, work);
@@ -140,6 +155,8 @@ static void encode_work(uv_work_t *work) {
     for (size_t i = task->count; i-- > 0 && !task->error.code;)
         chunk_encode(&task->chunks[i], pool, workspace, &task->encode[i], i == task->count - 1 ? &task->types : NULL,
                      &task->error);
+    if (task->digests && !task->error.code)
+        digest_page(task);
     workshop_give(task->workshop, workspace);
 }
 
@@ -288,6 +305,7 @@ static void append(struct assembly *assembly, struct task *task) {
     record->scanned_bytes += task->page_length;
     record->read_units += task->page->index.read_units;
     record->items += task->page->index.count;
+    item_digest_join(&record->digest, &task->digest);
     record->types.b += task->types.b;
     record->types.ss += task->types.ss;
     record->types.ns += task->types.ns;
@@ -425,6 +443,9 @@ void assembly_feed(struct assembly *assembly, struct scan_page *page) {
         task->encode[i].format = assembly->options.record->outputs[i].format;
         task->encode[i].compression = assembly->options.record->outputs[i].compression;
     }
+    task->digests = assembly->options.record->digests;
+    if (task->digests)
+        backup_digest_key(task->digest_key, assembly->options.record->names.run);
     task->page_length = page->page->length;
     TAILQ_INSERT_TAIL(&assembly->tasks, task, entry);
     assembly->waiting++;

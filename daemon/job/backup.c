@@ -503,6 +503,7 @@ struct backup *backup_start(const struct backup_order *order, backup_done *done,
     backup->done = done;
     backup->arg = arg;
     backup->record = backup_record_new();
+    backup->record->digests = order->job->drill_schedules.count; /* costs time: only for who drills */
     if (!order->resume) {
         memcpy(backup->identity, order->identity, sizeof backup->identity);
         hex_encode(backup->run, backup->identity, sizeof backup->identity);

@@ -103,7 +103,9 @@ void cuts_add_page(struct cuts *cuts, struct scan_page *page) {
     if (!ledger_holds(cuts->options.ledger))
         return;
     cut->positions = grown(cut->positions, cut->position_count, sizeof *cut->positions);
-    cut->positions[cut->position_count++] = (struct checkpoint_position){page->segment, take_pointer(page->next_key)};
+    struct checkpoint_position *position = &cut->positions[cut->position_count++];
+    position->segment = page->segment;
+    position->key = take_pointer(page->next_key);
 }
 
 bool cuts_fill(const struct cuts *cuts) {
@@ -116,9 +118,9 @@ void cuts_close(struct cuts *cuts, bool last) {
     cut->place.items = record->items;
     for (size_t i = 0; i < record->output_count; i++)
         cut->place.parts[i] = output_parts(cuts->options.outputs[i]);
-    cut->counts =
-        (struct checkpoint_counts){record->items,    record->pages,    record->scanned_bytes, record->types.b,
-                                   record->types.ss, record->types.ns, record->types.bs,      record->read_units};
+    cut->counts = (struct checkpoint_counts){record->items,    record->pages,      record->scanned_bytes,
+                                             record->types.b,  record->types.ss,   record->types.ns,
+                                             record->types.bs, record->read_units, record->digest};
     cut->last = last;
     backup_record_cut(record, &cut->place);
     cuts->filling = NULL;

@@ -25,6 +25,7 @@ static void job_free(struct job *job) {
     if (job->state == JOB_WAITING)
         TAILQ_REMOVE(&job->jobs->waiting, job, waiting);
     job_drop_run(job);
+    job_free_drill(job);
     open_run_free(job->open);
     job_drop_mails(job);
     job_drop_prunes(job);
@@ -39,7 +40,8 @@ static void job_free(struct job *job) {
 void jobs_remove_if_over(struct job *job) {
     struct jobs *jobs = job->jobs;
     size_t at = 0;
-    if (!job->removed || job->state != JOB_IDLE || !LIST_EMPTY(&job->mails) || !LIST_EMPTY(&job->prunes))
+    if (!job->removed || job->state != JOB_IDLE || job_drills(job) || !LIST_EMPTY(&job->mails) ||
+        !LIST_EMPTY(&job->prunes))
         return;
     while (jobs->items[at] != job)
         at++;
@@ -98,7 +100,16 @@ static void drop_removed(struct jobs *jobs) {
     for (size_t i = jobs->count; i-- > 0;) {
         if (jobs->items[i]->removed && jobs->items[i]->state == JOB_WAITING)
             job_end_waiting(jobs->items[i], "its job is no longer configured");
+        if (jobs->items[i]->removed && jobs->items[i]->drill.waiting)
+            job_cancel_drill(jobs->items[i], "its job is no longer configured");
         jobs_remove_if_over(jobs->items[i]);
+    }
+}
+
+static void schedule_all(struct jobs *jobs) {
+    for (size_t i = 0; i < jobs->count; i++) {
+        job_schedule(jobs->items[i]);
+        job_schedule_drill(jobs->items[i]);
     }
 }
 
@@ -115,10 +126,10 @@ bool jobs_apply(struct jobs *jobs, struct config *config, struct error *error) {
     jobs->config = config;
     take_jobs(jobs, config);
     drop_removed(jobs);
-    for (size_t i = 0; i < jobs->count; i++)
-        job_schedule(jobs->items[i]);
+    schedule_all(jobs);
     jobs_note_new(jobs);
     jobs_pump(jobs);
+    jobs_pump_drills(jobs);
     return true;
 }
 
@@ -133,6 +144,7 @@ struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *al
     jobs->engine = engine;
     jobs->config = config_ref(config);
     TAILQ_INIT(&jobs->waiting);
+    TAILQ_INIT(&jobs->drills_waiting);
     LIST_INIT(&jobs->open_runs);
     jobs->handles = 2;
     jobs->stop_timer.data = jobs;
@@ -140,8 +152,7 @@ struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *al
     uv_timer_init(shared->loop, &jobs->stop_timer);
     uv_timer_init(shared->loop, &jobs->alone_timer);
     take_jobs(jobs, config);
-    for (size_t i = 0; i < jobs->count; i++)
-        job_schedule(jobs->items[i]);
+    schedule_all(jobs);
     jobs_recall(jobs);
     return jobs;
 }
@@ -159,6 +170,7 @@ void jobs_free(struct jobs *jobs) {
     while (jobs->count)
         job_free(jobs->items[--jobs->count]);
     free(jobs->items);
+    sweep_free(jobs->sweep);
     while ((open = LIST_FIRST(&jobs->open_runs))) {
         LIST_REMOVE(open, entry);
         open_run_free(open);
@@ -191,6 +203,8 @@ static void on_stop_timer(uv_timer_t *timer) {
                 job_say(jobs->items[i], EVENT_UNDO_FAILED, NULL, "StopTimeout= is over: the run is dropped as it is");
             job_end_dropped(jobs->items[i]);
         }
+    for (size_t i = 0; i < jobs->count; i++)
+        job_drop_drill(jobs->items[i], true);
     jobs->stopped(jobs->stopped_arg);
 }
 
@@ -199,6 +213,9 @@ static void cancel_all(struct jobs *jobs) {
         struct job *job = jobs->items[i];
         if (job->alarm)
             alarm_cancel(take_pointer(job->alarm));
+        if (job->drill.alarm)
+            alarm_cancel(take_pointer(job->drill.alarm));
+        job_cancel_drill(job, "the daemon stops");
         job_finish_prunes(job);
         if (job->state == JOB_WAITING)
             job_end_waiting(job, "the daemon stops");
@@ -220,7 +237,7 @@ static bool waits_for_mail(const struct jobs *jobs) {
 }
 
 void jobs_wind_down(struct jobs *jobs) {
-    if (jobs->stopping && !jobs->running && !jobs_are_pruning(jobs))
+    if (jobs->stopping && !jobs->running && !jobs->drilling && !jobs_are_pruning(jobs))
         uv_timer_start(&jobs->stop_timer, on_stop_timer, waits_for_mail(jobs) ? MAIL_GRACE : 0, 0);
 }
 
@@ -238,16 +255,7 @@ void jobs_stop(struct jobs *jobs, int64_t timeout, void (*done)(void *arg), void
 /* ------------------------------------------------------------ looking */
 
 bool job_next_time(const struct job_config *settings, int64_t after, int64_t *next) {
-    bool found = false;
-    for (size_t i = 0; i < settings->schedule_count; i++) {
-        int64_t at;
-        if (!schedule_next(settings->schedules[i], settings->zone, after, &at))
-            continue;
-        if (!found || at < *next)
-            *next = at;
-        found = true;
-    }
-    return found;
+    return schedule_list_next(&settings->schedules, settings->zone, after, next);
 }
 
 const char *jobs_nearest(const struct jobs *jobs, const char *name) {

@@ -34,7 +34,7 @@ void jobs_on_written(void *arg, const struct error *error) {
 
 static struct history_row row_of(const char *job, const struct run_result *result) {
     return (struct history_row){.run = (char *)(uintptr_t)result->run, /* borrowed: it is copied */
-                                .kind = (char *)(uintptr_t) "backup",
+                                .kind = (char *)(uintptr_t)run_kind_name(result->kind),
                                 .job = (char *)(uintptr_t)job,
                                 .table = result->table,
                                 .table_arn = result->table_arn,
@@ -54,6 +54,21 @@ static struct history_row row_of(const char *job, const struct run_result *resul
                                 .resumed = result->resumed};
 }
 
+static void remember(struct job *job, const struct run_result *result, bool mailed, int64_t fired) {
+    struct jobs *jobs = job->jobs;
+    if (!jobs->shared.state)
+        return;
+    struct history_row row = row_of(job->name, result);
+    _cleanup_buffer_ struct buffer mail = BUFFER_INIT(BUFFER_OURS);
+    if (mailed)
+        run_result_write(result, clock_wall(), &mail);
+    struct history_end end = {.row = &row,
+                              .mail = mailed ? mail.data : NULL,
+                              .fired = fired,
+                              .forget_until = clock_wall() - jobs->config->keep_history};
+    history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
+}
+
 void job_remember_end(struct job *job, bool mailed) {
     struct jobs *jobs = job->jobs;
     if (!jobs->shared.state || job->last.outcome == RUN_STOPPED) /* it is not over */
@@ -62,18 +77,14 @@ void job_remember_end(struct job *job, bool mailed) {
         history_drop_run(jobs->shared.state, job->last.run, jobs_on_written, jobs);
         return;
     }
-    struct history_row row = row_of(job->name, &job->last);
-    _cleanup_buffer_ struct buffer mail = BUFFER_INIT(BUFFER_OURS);
-    if (mailed)
-        run_result_write(&job->last, clock_wall(), &mail);
     /* a time whose run a stop has ended is not served: it is made up for at the next start */
     bool served = !(jobs->stopping && job->last.outcome == RUN_CANCELLED);
-    struct history_end end = {.row = &row,
-                              .mail = mailed ? mail.data : NULL,
-                              .fired = served ? job->fired : 0,
-                              .forget_until = clock_wall() - jobs->config->keep_history};
+    remember(job, &job->last, mailed, served ? job->fired : 0);
     job->fired = 0;
-    history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
+}
+
+void job_remember(struct job *job, const struct run_result *result, bool mailed) {
+    remember(job, result, mailed, 0);
 }
 
 void jobs_end_open_run(struct jobs *jobs, const char *job, const struct run_result *result) {
@@ -89,37 +100,51 @@ void job_forget_mail(struct job *job, const char *run) {
 
 /* ------------------------------------------------------------ start-up: last results */
 
+static struct run_result result_of(const struct history_row *row, enum run_kind kind) {
+    struct run_result last = {.kind = kind,
+                              .outcome = run_outcome_parse(row->outcome),
+                              .table = x_strdup(row->table),
+                              .table_arn = x_strdup(row->table_arn),
+                              .region = x_strdup(row->region),
+                              .uri = x_strdup(row->uri),
+                              .started = row->started,
+                              .ended = row->ended,
+                              .items = (uint64_t)row->items,
+                              .stored_bytes = (uint64_t)row->stored_bytes,
+                              .raw_bytes = (uint64_t)row->raw_bytes,
+                              .warning = x_strdup(row->warning)};
+    strncpy(last.run, row->run, RUN_LENGTH);
+    strncpy(last.id, row->id ? row->id : "", ID_LENGTH);
+    if (row->error) {
+        error_set(&last.error, ERROR_INVALID, "%s", row->error);
+        last.error.aws_code = x_strdup(row->error_code);
+        last.error.request_id = x_strdup(row->request_id);
+    }
+    return last;
+}
+
 static void recall_last(void *arg, size_t index, const struct history_row *row, int64_t good_items) {
     struct job *job = ((struct jobs *)arg)->items[index];
-    struct run_result *last = &job->last;
-    *last = (struct run_result){.outcome = run_outcome_parse(row->outcome),
-                                .table = x_strdup(row->table),
-                                .table_arn = x_strdup(row->table_arn),
-                                .region = x_strdup(row->region),
-                                .uri = x_strdup(row->uri),
-                                .started = row->started,
-                                .ended = row->ended,
-                                .items = (uint64_t)row->items,
-                                .stored_bytes = (uint64_t)row->stored_bytes,
-                                .raw_bytes = (uint64_t)row->raw_bytes,
-                                .warning = x_strdup(row->warning)};
-    strncpy(last->run, row->run, RUN_LENGTH);
-    strncpy(last->id, row->id ? row->id : "", ID_LENGTH);
-    if (row->error) {
-        error_set(&last->error, ERROR_INVALID, "%s", row->error);
-        last->error.aws_code = x_strdup(row->error_code);
-        last->error.request_id = x_strdup(row->request_id);
-    }
+    job->last = result_of(row, RUN_BACKUP);
     job->has_last = true;
     job->good_items = good_items > 0 ? (uint64_t)good_items : 0;
+}
+
+static void recall_drill(void *arg, size_t index, const struct history_row *row, int64_t good_items) {
+    struct job *job = ((struct jobs *)arg)->items[index];
+    (void)good_items;
+    job->drill.last = result_of(row, RUN_DRILL);
+    job->drill.has_last = true;
 }
 
 static bool recall_results(struct jobs *jobs, struct error *error) {
     const char **names = x_calloc(jobs->count + 1, sizeof *names);
     for (size_t i = 0; i < jobs->count; i++)
         names[i] = jobs->items[i]->name;
-    bool read =
-        history_last(jobs->shared.state, names, jobs->count, &(struct history_reader){recall_last, jobs}, error);
+    bool read = history_last(jobs->shared.state, names, jobs->count, &(struct history_reader){recall_last, jobs, NULL},
+                             error) &&
+                history_last(jobs->shared.state, names, jobs->count,
+                             &(struct history_reader){recall_drill, jobs, "drill"}, error);
     free(names);
     return read;
 }
@@ -163,7 +188,7 @@ static int by_job(const void *key, const void *row) {
 }
 
 static bool has_schedule(const struct job *job) {
-    return !job->removed && job->settings->schedule_count;
+    return !job->removed && job->settings->schedules.count;
 }
 
 /* The time that the job missed since `at`; 0: none. */
@@ -221,7 +246,9 @@ void jobs_recall(struct jobs *jobs) {
     _cleanup_error_ struct error error = {0};
     if (!jobs->shared.state)
         return;
-    bool read = recall_results(jobs, &error) && recall_mails(jobs, &error) && jobs_read_open_runs(jobs, &error);
+    jobs->sweep = sweep_start(jobs->engine, jobs->shared.state, &error);
+    bool read =
+        !error.code && recall_results(jobs, &error) && recall_mails(jobs, &error) && jobs_read_open_runs(jobs, &error);
     if (jobs->alarms) {
         jobs_take_up(jobs, NULL);
         read = read && recall_times(jobs, &error);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside job/: the set of jobs, between jobs.c (its life), jobs_run.c (a run's turn, end and mail) and jobs_status.c (what is shown). */
+/* Inside job/: the set of jobs, between jobs.c (its life), jobs_run.c (a run's turn, end and mail), jobs_drill.c (the same of
+ * a drill) and jobs_status.c (what is shown). */
 #ifndef JOB_JOBS_PRIVATE_H
 #define JOB_JOBS_PRIVATE_H
 
 #include <sys/queue.h>
 
+#include "job/drill.h"
 #include "job/jobs.h"
 #include "job/mailing.h"
 #include "job/resume.h"
+#include "job/sweep.h"
 #include "report/cloudwatch.h"
 
 enum job_state { JOB_IDLE, JOB_WAITING, JOB_RUNNING, JOB_STOPPING };
@@ -39,6 +42,20 @@ struct job_order {
     struct engine *engine;
     struct config *config;
     const struct job_config *settings;
+};
+
+/* The drills of a job, beside its backups. */
+struct job_drill {
+    struct alarm *alarm;
+    int64_t next; /* ms since 1970; 0: none */
+    bool waiting; /* for its turn */
+    TAILQ_ENTRY(job) entry;
+    unsigned char identity[RUN_LENGTH / 2];
+    char run[RUN_LENGTH + 1];
+    struct drill *drill; /* that runs */
+    struct job_order started;
+    struct run_result last;
+    bool has_last;
 };
 
 /* A run that an earlier process has left open, until it is taken up or back. */
@@ -85,7 +102,8 @@ struct job {
     LIST_HEAD(, job_mail) mails;
     LIST_HEAD(, job_prune) prunes; /* under way */
     struct job_logs *logs;
-    struct jobs_watcher *watchers;
+    struct jobs_watcher *watchers; /* of its runs and drills */
+    struct job_drill drill;
 };
 
 struct jobs {
@@ -98,6 +116,9 @@ struct jobs {
     TAILQ_HEAD(, job) waiting;
     LIST_HEAD(, open_run) open_runs; /* the newest first */
     unsigned running;
+    TAILQ_HEAD(, job) drills_waiting;
+    unsigned drilling;
+    struct sweep *sweep; /* scratch tables that an earlier process left; NULL: none */
     size_t reserved;
     bool stopping;
     bool state_fails;  /* and it has been said */
@@ -127,6 +148,17 @@ void job_drop_run(struct job *job);    /* at once, as it is; nothing where none 
 /* Goes on with a mail that an earlier process could not send; `result` is copied, `since` the first try. */
 void job_send_mail_again(struct job *job, const struct run_result *result, int64_t since);
 
+void job_start_mail(struct job *job, const struct mailing_order *order);
+void job_tell_watchers(struct job *job, const struct run_result *result); /* that this run is over */
+
+/* jobs_drill.c */
+bool job_drills(const struct job *job);   /* a drill runs, or waits for its turn */
+void job_schedule_drill(struct job *job); /* the next alarm, from now */
+void jobs_pump_drills(struct jobs *jobs); /* starts what waits */
+void job_cancel_drill(struct job *job, const char *why);
+void job_drop_drill(struct job *job, bool told); /* at once, as it is; `told`: whoever waits hears it */
+void job_free_drill(struct job *job);
+struct json_object *job_drill_json(const struct job *job);
 /* jobs_resume.c */
 bool jobs_read_open_runs(struct jobs *jobs, struct error *error); /* at start-up */
 void jobs_take_up(struct jobs *jobs, const char *name);           /* those of one job, or of all (NULL) */
@@ -139,9 +171,11 @@ void jobs_fail_open_run(struct job *job, struct open_run *open); /* takes its re
 void jobs_end_open_run(struct jobs *jobs, const char *job, const struct run_result *result);
 
 /* jobs_memory.c; each does nothing without a state. */
-void jobs_recall(struct jobs *jobs);                        /* at start-up, once the jobs are there */
-void jobs_note_new(struct jobs *jobs);                      /* jobs that the state has not heard of: served up to now */
-void job_remember_end(struct job *job, bool mailed);        /* job->last, and its mail that is still to be sent */
+void jobs_recall(struct jobs *jobs);                 /* at start-up, once the jobs are there */
+void jobs_note_new(struct jobs *jobs);               /* jobs that the state has not heard of: served up to now */
+void job_remember_end(struct job *job, bool mailed); /* job->last, and its mail that is still to be sent */
+void job_remember(struct job *job, const struct run_result *result,
+                  bool mailed);                             /* the same of a run of no schedule's time */
 void job_forget_mail(struct job *job, const char *run);     /* sent, or given up */
 void jobs_on_written(void *arg, const struct error *error); /* a state_done of the whole set's */
 /* jobs_prune.c */
@@ -153,6 +187,9 @@ bool jobs_are_pruning(const struct jobs *jobs);
 /* jobs_logs.c */
 void job_logs_open(struct job *job);
 void job_logs_close(struct job *job);
+
+/* jobs_status.c */
+struct json_object *schedules_json(const struct schedule_list *list);
 
 /* Says something about a job. */
 void job_say(const struct job *job, enum event_kind kind, const struct error *error, const char *format, ...)

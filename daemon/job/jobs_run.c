@@ -132,7 +132,7 @@ static void on_mail_given_up(void *arg, const struct error *error) {
     mail_over(mail);
 }
 
-static void start_mail(struct job *job, const struct mailing_order *order) {
+void job_start_mail(struct job *job, const struct mailing_order *order) {
     struct job_mail *mail = x_calloc(1, sizeof *mail);
     struct mailing_events events = {on_mail_sent, on_mail_failed, on_mail_given_up, mail};
     mail->job = job;
@@ -152,11 +152,12 @@ static void send_mail(struct job *job) {
     job->mail = MAIL_OFF;
     x_replace(&job->mail_error, NULL);
     if (wants_mail(job))
-        start_mail(job, &(struct mailing_order){started->engine, started->config, started->settings, &job->last, 0});
+        job_start_mail(job,
+                       &(struct mailing_order){started->engine, started->config, started->settings, &job->last, 0});
 }
 
 void job_send_mail_again(struct job *job, const struct run_result *result, int64_t since) {
-    start_mail(job, &(struct mailing_order){job->jobs->engine, job->config, job->settings, result, since});
+    job_start_mail(job, &(struct mailing_order){job->jobs->engine, job->config, job->settings, result, since});
 }
 
 void job_drop_mails(struct job *job) {
@@ -200,15 +201,15 @@ static void say_end(struct job *job, const struct run_result *result) {
                 "not all of the run could be removed; what is left is no backup, below %s", result->uri);
 }
 
-static void tell_watchers(struct job *job) {
+void job_tell_watchers(struct job *job, const struct run_result *result) {
     struct jobs_watcher **link = &job->watchers, *watcher;
     while ((watcher = *link)) {
-        if (strcmp(watcher->run, job->last.run) != 0) {
+        if (strcmp(watcher->run, result->run) != 0) {
             link = &watcher->next;
             continue;
         }
         *link = watcher->next;
-        watcher->over(watcher->arg, &job->last);
+        watcher->over(watcher->arg, result);
         link = &job->watchers; /* the watcher may have changed the list */
     }
 }
@@ -273,7 +274,7 @@ void jobs_fail_open_run(struct job *job, struct open_run *open) {
     bool mailed = open->config && mailing_wanted(open->config->jobs[0], RUN_FAILED);
     job_remember_end(job, mailed);
     if (mailed)
-        start_mail(job, &(struct mailing_order){open->engine, open->config, open->config->jobs[0], &job->last, 0});
+        job_start_mail(job, &(struct mailing_order){open->engine, open->config, open->config->jobs[0], &job->last, 0});
 }
 
 void job_end_dropped(struct job *job) {
@@ -288,7 +289,7 @@ void job_end_dropped(struct job *job) {
     job_drop_run(job);
     keep_result(job, &result);
     job_remember_end(job, false);
-    tell_watchers(job);
+    job_tell_watchers(job, &job->last);
 }
 
 void job_end_waiting(struct job *job, const char *why) {
@@ -309,7 +310,7 @@ void job_end_waiting(struct job *job, const char *why) {
     else if (!stopping)
         job_remember_end(job, false);
     job->mail = MAIL_OFF;
-    tell_watchers(job);
+    job_tell_watchers(job, &job->last);
 }
 
 static void on_over(void *arg, struct run_result *result) {
@@ -322,7 +323,7 @@ static void on_over(void *arg, struct run_result *result) {
     send_mail(job);
     job_prune_after_run(job);
     forget_order(job);
-    tell_watchers(job);
+    job_tell_watchers(job, &job->last);
     bool over = job->last.outcome == RUN_STARTS_OVER, again = take_flag(&job->run_again) || over;
     if (again && job->state == JOB_IDLE && !jobs->stopping && !job->removed && job->settings->enabled)
         job_enqueue(job, EVENT_RUN_PROGRESS,
@@ -451,11 +452,16 @@ enum jobs_refusal jobs_cancel(struct jobs *jobs, const char *name, const char *b
     struct job *job = jobs_find(jobs, name);
     if (!job)
         return JOBS_NO_SUCH_JOB;
+    _cleanup_free_ char *why = x_printf("cancelled by %s", by);
+    if (job->state == JOB_IDLE && job_drills(job)) {
+        memcpy(run, job->drill.run, sizeof job->drill.run);
+        job_cancel_drill(job, why);
+        return JOBS_OK;
+    }
     if (job->state == JOB_IDLE)
         return JOBS_NOT_RUNNING;
     memcpy(run, job->run, sizeof job->run);
     job->run_again = false;
-    _cleanup_free_ char *why = x_printf("cancelled by %s", by);
     if (job->state == JOB_WAITING) {
         job_end_waiting(job, why);
         return JOBS_OK;

@@ -24,6 +24,7 @@ static void put_time(struct json_object *object, const char *name, int64_t ms) {
 
 struct json_object *run_result_json(const struct run_result *result) {
     struct json_object *object = json_object_new_object();
+    json_put_string(object, "kind", run_kind_name(result->kind));
     json_put_string(object, "run", result->run);
     json_put_string(object, "id", result->id[0] ? result->id : NULL);
     json_put_string(object, "result", run_outcome_name(result->outcome));
@@ -39,6 +40,7 @@ struct json_object *run_result_json(const struct run_result *result) {
     json_put_string(object, "error_code", result->error.aws_code);
     json_put_string(object, "request_id", result->error.request_id);
     json_put_string(object, "left_behind", result->undo_error.message);
+    json_put_string(object, "scratch", result->scratch);
     return object;
 }
 
@@ -69,10 +71,10 @@ struct json_object *jobs_progress(const struct jobs *jobs, const char *name) {
     return job && job->backup ? progress_json(job->backup) : NULL;
 }
 
-static struct json_object *schedules_json(const struct job_config *settings) {
+struct json_object *schedules_json(const struct schedule_list *list) {
     struct json_object *array = json_object_new_array();
-    for (size_t i = 0; i < settings->schedule_count; i++)
-        json_object_array_add(array, json_object_new_string(schedule_text(settings->schedules[i])));
+    for (size_t i = 0; i < list->count; i++)
+        json_object_array_add(array, json_object_new_string(schedule_text(list->items[i])));
     return array;
 }
 
@@ -81,7 +83,7 @@ static struct json_object *job_json(const struct job *job) {
     json_put_string(object, "name", job->name);
     json_put_string(object, "table", job->settings->table);
     json_put_boolean(object, "enabled", job->settings->enabled);
-    json_object_object_add(object, "schedules", schedules_json(job->settings));
+    json_object_object_add(object, "schedules", schedules_json(&job->settings->schedules));
     json_put_string(object, "timezone", zone_name(job->settings->zone));
     put_time(object, "next", job->next);
     json_put_string(object, "state", states[job->state]);
@@ -95,6 +97,7 @@ static struct json_object *job_json(const struct job *job) {
     }
     if (job->backup)
         json_object_object_add(object, "progress", progress_json(job->backup));
+    json_object_object_add(object, "drill", job_drill_json(job));
     return object;
 }
 

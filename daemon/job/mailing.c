@@ -145,6 +145,7 @@ static struct mail_facts facts_of(const struct mailing *mailing) {
                                .run = result->run,
                                .host = mailing->engine->host,
                                .success = result->outcome == RUN_SUCCEEDED,
+                               .drill = result->kind == RUN_DRILL,
                                .items = result->items,
                                .stored_bytes = result->stored_bytes,
                                .started = result->started / SECOND_MS,
@@ -153,7 +154,9 @@ static struct mail_facts facts_of(const struct mailing *mailing) {
                                .resumed = result->resumed,
                                .read_first = result->read_first / SECOND_MS,
                                .read_last = result->read_last / SECOND_MS,
-                               .backup_uri = result->outcome == RUN_SUCCEEDED ? result->uri : NULL,
+                               .backup_uri =
+                                   result->outcome == RUN_SUCCEEDED || result->kind == RUN_DRILL ? result->uri : NULL,
+                               .scratch = result->scratch,
                                .links_left_out = result->keys_left_out,
                                .error = result->error.message,
                                .error_code = result->error.aws_code,

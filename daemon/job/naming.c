@@ -9,21 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/store.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/encoding.h"
 #include "base/memory.h"
 
-#define FOLDER "AWSDynamoDB/"
+#define FOLDER          "AWSDynamoDB/"
+#define TABLE_NAME_MOST 255 /* DynamoDB */
+
+static void stamp_time(char stamp[16], int64_t now) {
+    struct civil civil = civil_from_seconds(now / SECOND_MS);
+    snprintf(stamp, 16, "%04u%02u%02u-%02u%02u%02u", (unsigned)civil.year % 10000, (unsigned)civil.month % 100,
+             (unsigned)civil.day % 100, (unsigned)civil.hour % 100, (unsigned)civil.minute % 100,
+             (unsigned)civil.second % 100);
+}
 
 void backup_names_init(struct backup_names *names, const char *bucket, const char *prefix, int64_t now,
                        const unsigned char random[16]) {
     *names = (struct backup_names){0};
     hex_encode(names->run, random, RUN_LENGTH / 2);
     snprintf(names->id, sizeof names->id, "%014llu-%.8s", (unsigned long long)now % 100000000000000ULL, names->run);
-    struct civil civil = civil_from_seconds(now / SECOND_MS);
-    snprintf(names->stamp, sizeof names->stamp, "%04u%02u%02u-%02u%02u%02u", (unsigned)civil.year % 10000,
-             (unsigned)civil.month % 100, (unsigned)civil.day % 100, (unsigned)civil.hour % 100,
-             (unsigned)civil.minute % 100, (unsigned)civil.second % 100);
+    stamp_time(names->stamp, now);
     names->bucket = x_strdup(bucket);
     names->prefix = x_strdup(prefix);
     names->root = x_printf("%s" FOLDER "%s/", prefix, names->id);
@@ -146,6 +153,19 @@ bool backup_uri_parse(const char *uri, char **bucket, char **prefix, char id[ID_
     *bucket = x_strndup(name, (size_t)(slash - name));
     *prefix = x_strndup(slash + 1, (size_t)(folder - slash - 1));
     return true;
+}
+
+void backup_digest_key(unsigned char key[32], const char *run) {
+    _cleanup_free_ char *text = x_printf("dynamodb-backupd item digest %s", run);
+    sha256(key, text, strlen(text));
+}
+
+char *scratch_table_name(const char *prefix, int64_t now, const unsigned char random[4]) {
+    char stamp[16], hex[9];
+    stamp_time(stamp, now);
+    hex_encode(hex, random, 4);
+    _cleanup_free_ char *whole = x_printf("%s%s-%s", prefix, stamp, hex);
+    return name_within(whole, TABLE_NAME_MOST);
 }
 
 char *table_arn_region(const char *table) {

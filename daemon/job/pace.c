@@ -18,7 +18,8 @@ void pace_init(struct write_pace *pace, double units_a_second, int64_t now) {
 }
 
 double pace_estimate(size_t length) {
-    return (double)((length + 1023) / 1024);
+    size_t units = (length + 1023) / 1024; /* a write unit is a KB, and any part of one */
+    return (double)units;
 }
 
 bool pace_fits(const struct write_pace *pace, double units) {

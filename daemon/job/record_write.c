@@ -97,6 +97,14 @@ static void write_formats(struct buffer *out, const struct backup_record *record
     buffer_add(out, "]");
 }
 
+static void write_digest(struct buffer *out, const struct backup_record *record) {
+    char text[ITEM_DIGEST_TEXT];
+    if (!record->digests || record->digest.items != record->items)
+        return;
+    item_digest_text(text, &record->digest);
+    put_text(out, "item_digest", text);
+}
+
 static void write_origin(struct buffer *out, const struct backup_record *record) {
     put_text(out, "job", record->job);
     put_text(out, "run", record->names.run);
@@ -153,6 +161,7 @@ void record_write_backup(const struct backup_record *record, struct buffer *out)
     put_number(out, "segments", record->segments);
     buffer_printf(out, ",\n\"types\":{\"B\":%" PRIu64 ",\"SS\":%" PRIu64 ",\"NS\":%" PRIu64 ",\"BS\":%" PRIu64 "}",
                   record->types.b, record->types.ss, record->types.ns, record->types.bs);
+    write_digest(out, record);
     write_formats(out, record);
     buffer_add(out, LONG_MEMBERS);
     buffer_add(out, record->definition

@@ -24,6 +24,16 @@ enum run_outcome run_outcome_parse(const char *name) {
     return RUN_FAILED;
 }
 
+static const char *const kinds[] = {[RUN_BACKUP] = "backup", [RUN_DRILL] = "drill"};
+
+const char *run_kind_name(enum run_kind kind) {
+    return kinds[kind];
+}
+
+static enum run_kind run_kind_parse(const char *name) {
+    return name && strcmp(name, kinds[RUN_DRILL]) == 0 ? RUN_DRILL : RUN_BACKUP;
+}
+
 void run_result_fini(struct run_result *result) {
     for (size_t i = 0; i < result->key_count; i++)
         free(result->keys[i]);
@@ -33,6 +43,7 @@ void run_result_fini(struct run_result *result) {
     free(result->table_arn);
     free(result->region);
     free(result->uri);
+    free(result->scratch);
     free(result->warning);
     error_clear(&result->error);
     error_clear(&result->undo_error);
@@ -45,6 +56,7 @@ struct run_result run_result_copy(const struct run_result *result) {
     copy.table_arn = x_strdup(result->table_arn);
     copy.region = x_strdup(result->region);
     copy.uri = x_strdup(result->uri);
+    copy.scratch = x_strdup(result->scratch);
     copy.warning = x_strdup(result->warning);
     copy.error = error_copy(&result->error);
     copy.undo_error = error_copy(&result->undo_error);
@@ -86,6 +98,8 @@ void run_result_write(const struct run_result *result, int64_t since, struct buf
     _cleanup_json_ struct json_object *object = json_object_new_object();
     json_put_integer(object, "since", since);
     json_put_string(object, "outcome", run_outcome_name(result->outcome));
+    json_put_string(object, "kind", run_kind_name(result->kind));
+    json_put_string(object, "scratch", result->scratch);
     json_put_string(object, "run", result->run);
     json_put_string(object, "id", result->id);
     json_put_string(object, "table", result->table);
@@ -139,7 +153,9 @@ bool run_result_read(struct run_result *result, int64_t *since, const char *text
     if (!outcome)
         return false;
     *since = json_integer(object, "since", 0);
-    *result = (struct run_result){.outcome = run_outcome_parse(outcome),
+    *result = (struct run_result){.kind = run_kind_parse(json_string(object, "kind")),
+                                  .scratch = x_strdup(json_string(object, "scratch")),
+                                  .outcome = run_outcome_parse(outcome),
                                   .table = x_strdup(json_string(object, "table")),
                                   .table_arn = x_strdup(json_string(object, "table_arn")),
                                   .region = x_strdup(json_string(object, "region")),

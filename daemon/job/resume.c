@@ -161,6 +161,7 @@ static bool take_run(struct backup_record *record, const struct checkpoint_run *
     record->pages = counts->pages;
     record->scanned_bytes = counts->scanned_bytes;
     record->read_units = counts->read_units;
+    record->digest = counts->digest;
     record->types = (struct type_counts){counts->b, counts->ss, counts->ns, counts->bs};
     return true;
 }

@@ -310,6 +310,19 @@ static bool start_request(struct scan *scan) {
     return true;
 }
 
+/* Whoever holds a page will give it back, and wakes us. Where nobody holds one, it was not BufferMemory that lacked. */
+static void wait_or_fail(struct scan *scan) {
+    _cleanup_error_ struct error error = {0};
+    if (pool_stats(scan->options.pool).pages) {
+        wait_for_memory(scan);
+        return;
+    }
+    error_set(&error, ERROR_MEMORY,
+              "Scan of %s: the system has no address space for a page (%zu MiB): is the process limited (LimitAS=)?",
+              scan->table, PAGE_MAX >> 20);
+    end(scan, &error);
+}
+
 static void pump(struct scan *scan) {
     if (scan->ended || scan->freed)
         return;
@@ -319,7 +332,7 @@ static void pump(struct scan *scan) {
     }
     while (!scan->held && !scan->starved && scan->ready_count && scan->progress.in_flight < scan->limit)
         if (!has_room(scan) || !start_request(scan)) {
-            wait_for_memory(scan);
+            wait_or_fail(scan);
             return;
         }
 }

@@ -189,6 +189,13 @@ static void read_types(struct source *source, const struct json_object *root) {
         source->types = (struct type_counts){b, ss, ns, bs};
 }
 
+/* Behind the number of items. */
+static void read_digest(struct source *source, const struct json_object *root) {
+    const char *text = json_string(root, "item_digest");
+    source->has_digest =
+        text && source->items != SOURCE_UNKNOWN && item_digest_read(&source->digest, text, source->items);
+}
+
 static void read_head(struct source *source, const struct json_object *root) {
     const char *id = json_string(root, "id");
     if (id && backup_id_valid(id))
@@ -207,6 +214,7 @@ static void read_head(struct source *source, const struct json_object *root) {
     source->items = source_count(root, "items");
     source->definition = json_object_get(json_object_at(root, "table"));
     read_types(source, root);
+    read_digest(source, root);
 }
 
 static bool read_backup(struct source *source, const char *text, size_t length, struct error *error) {

@@ -2,7 +2,7 @@
 /*
  * Reader to writer.
  *
- *     reader --batch--> piece --writer--> written: the batch goes back, its part has one piece less on its way
+ *     reader --batch--> piece (--tally--> counted) --writer--> written: the batch goes back, its part has one piece less on its way
  *     reader --part---> read to its end; with no piece on its way the part is told as written
  *
  * The reader is held while HOLD_BYTES are on their way: a table that takes a thousand items a second must not fill the memory
@@ -10,6 +10,7 @@
  */
 #include "job/transfer.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -31,12 +32,15 @@ struct piece {
     struct reader_batch *batch;
     struct open_part *of;
     size_t bytes;
+    bool counting; /* a worker reads it */
+    bool dropped;  /* goes when it has been read; `transfer` is no more */
 };
 
 struct transfer {
     struct transfer_events events;
     struct source *source;
     size_t output;
+    struct tally *tally;
     struct reader *reader;
     struct writer *writer;
     LIST_HEAD(, open_part) parts;
@@ -93,7 +97,11 @@ static void settle_all(struct transfer *transfer) {
 /* ------------------------------------------------------------ pieces */
 
 static void piece_free(struct piece *piece) {
-    LIST_REMOVE(piece, entry);
+    if (!piece->dropped)
+        LIST_REMOVE(piece, entry);
+    piece->dropped = piece->counting;
+    if (piece->counting)
+        return;
     reader_batch_free(piece->batch);
     free(piece);
 }
@@ -110,6 +118,38 @@ static void on_written(struct write_batch *write) {
         return;
     hold(transfer);
     settle_all(transfer);
+}
+
+/* Item `which` of the piece, by the number that a person would count to. */
+static void on_counted(void *arg, size_t which, const struct error *error) {
+    struct piece *piece = arg;
+    if (piece->dropped)
+        return;
+    if (!error) {
+        writer_feed(piece->transfer->writer, &piece->write);
+        return;
+    }
+    struct error told = error_copy(error);
+    error_context(&told, "%s: item %" PRIu64, piece->write.where, piece->write.first + which);
+    end(piece->transfer, &told);
+    error_clear(&told);
+}
+
+static void on_read_through(void *arg) {
+    struct piece *piece = arg;
+    piece->counting = false;
+    if (piece->dropped)
+        piece_free(piece);
+}
+
+static void count(struct piece *piece) {
+    piece->counting = true;
+    tally_feed(piece->transfer->tally, &(struct tally_piece){.bytes = piece->write.bytes,
+                                                             .items = piece->write.items,
+                                                             .count = piece->write.count,
+                                                             .done = on_counted,
+                                                             .release = on_read_through,
+                                                             .arg = piece});
 }
 
 static size_t bytes_of(const struct reader_batch *batch) {
@@ -134,7 +174,10 @@ static void on_batch(void *arg, struct reader_batch *batch) {
     piece->of->pieces++;
     LIST_INSERT_HEAD(&transfer->pieces, piece, entry);
     transfer->flying += piece->bytes;
-    writer_feed(transfer->writer, &piece->write);
+    if (transfer->tally)
+        count(piece);
+    else
+        writer_feed(transfer->writer, &piece->write);
     hold(transfer);
 }
 
@@ -172,6 +215,7 @@ struct transfer *transfer_start(const struct transfer_options *options, const st
     transfer->events = *events;
     transfer->source = source_ref(options->reader.source);
     transfer->output = options->reader.output;
+    transfer->tally = options->tally;
     LIST_INIT(&transfer->parts);
     LIST_INIT(&transfer->pieces);
     transfer->life.data = transfer;

@@ -104,8 +104,7 @@ static void on_call_closed(uv_handle_t *handle) {
 }
 
 /* Its requests have ended or are dropped here. A worker that still hashes ends it later. */
-static void call_end(struct put_call *call) {
-    struct writer *writer = call->writer;
+static void call_end(struct writer *writer, struct put_call *call) {
     LIST_REMOVE(call, entry);
     writer->progress.in_flight--;
     writer->flying -= call->bytes;
@@ -120,7 +119,7 @@ static void call_end(struct put_call *call) {
 static void drop_calls(struct writer *writer) {
     struct put_call *call;
     while ((call = LIST_FIRST(&writer->calls)))
-        call_end(call);
+        call_end(writer, call);
 }
 
 /* Takes the error. Told from the loop's own turn; everything stops here. */
@@ -295,7 +294,7 @@ static void on_answer(void *arg, const struct http_answer *answer, const struct 
     else if (call->count)
         go(call);
     else
-        call_end(call);
+        call_end(writer, call);
     pump(writer);
 }
 

@@ -20,7 +20,18 @@
 #define WORDS_LIMIT   ((size_t)8 << 10)
 #define SUBJECT       "Subject: "
 
-enum template_file { SUCCESS_HTML, SUCCESS_TXT, FAILURE_HTML, FAILURE_TXT, TEMPLATE_FILES };
+enum template_file {
+    SUCCESS_HTML,
+    SUCCESS_TXT,
+    FAILURE_HTML,
+    FAILURE_TXT,
+    DRILL, /* what follows is the same four of a drill */
+    DRILL_SUCCESS_HTML = DRILL,
+    DRILL_SUCCESS_TXT,
+    DRILL_FAILURE_HTML,
+    DRILL_FAILURE_TXT,
+    TEMPLATE_FILES
+};
 
 static const struct {
     const char *name, *builtin;
@@ -29,6 +40,10 @@ static const struct {
     [SUCCESS_TXT] = {"success.txt", template_success_txt},
     [FAILURE_HTML] = {"failure.html", template_failure_html},
     [FAILURE_TXT] = {"failure.txt", template_failure_txt},
+    [DRILL_SUCCESS_HTML] = {"drill-success.html", template_drill_success_html},
+    [DRILL_SUCCESS_TXT] = {"drill-success.txt", template_drill_success_txt},
+    [DRILL_FAILURE_HTML] = {"drill-failure.html", template_drill_failure_html},
+    [DRILL_FAILURE_TXT] = {"drill-failure.txt", template_drill_failure_txt},
 };
 
 struct mail_templates {
@@ -53,6 +68,7 @@ enum name {
     NAME_READ_FIRST,
     NAME_READ_LAST,
     NAME_BACKUP_URI,
+    NAME_SCRATCH,
     NAME_RESTORE_COMMAND,
     NAME_LINKS_LEFT_OUT,
     NAME_LINK_NOTE,
@@ -88,6 +104,7 @@ static const char *const names[NAMES + 1] = {
     [NAME_READ_FIRST] = "read_first",
     [NAME_READ_LAST] = "read_last",
     [NAME_BACKUP_URI] = "backup_uri",
+    [NAME_SCRATCH] = "scratch",
     [NAME_RESTORE_COMMAND] = "restore_command",
     [NAME_LINKS_LEFT_OUT] = "links_left_out",
     [NAME_LINK_NOTE] = "link_note",
@@ -185,6 +202,7 @@ static void values_init(struct mail_values *values, const struct mail_facts *fac
     texts[NAME_READ_FIRST] = facts->resumed ? time_text(facts->read_first) : NULL;
     texts[NAME_READ_LAST] = facts->resumed && facts->read_last ? time_text(facts->read_last) : NULL;
     texts[NAME_BACKUP_URI] = words_text(facts->backup_uri);
+    texts[NAME_SCRATCH] = words_text(facts->scratch);
     texts[NAME_RESTORE_COMMAND] = words_text(facts->restore_command);
     texts[NAME_LINKS_LEFT_OUT] = facts->links_left_out ? count_text(facts->links_left_out) : NULL;
     texts[NAME_LINK_NOTE] = words_text(facts->link_note);
@@ -267,10 +285,11 @@ bool mail_render(struct mail_text *mail, const struct mail_templates *templates,
     *mail = (struct mail_text){0};
     struct mail_values values;
     values_init(&values, facts);
-    char *text = render(templates->texts[facts->success ? SUCCESS_TXT : FAILURE_TXT], &values, false);
+    char *const *texts = templates->texts + (facts->drill ? DRILL : 0);
+    char *text = render(texts[facts->success ? SUCCESS_TXT : FAILURE_TXT], &values, false);
     if (text)
         split_subject(mail, text);
-    mail->html = render(templates->texts[facts->success ? SUCCESS_HTML : FAILURE_HTML], &values, true);
+    mail->html = render(texts[facts->success ? SUCCESS_HTML : FAILURE_HTML], &values, true);
     values_fini(&values);
     if (mail->text && mail->html)
         return true;
@@ -348,8 +367,11 @@ static bool load_all(struct mail_templates *templates, const char *folder, struc
             templates->texts[i] = x_strdup(template_files[i].builtin);
     }
     if (folder && !own)
-        error_set(error, ERROR_INVALID,
-                  "mail templates: %s has none of success.html, success.txt, failure.html, failure.txt", folder);
+        error_set(
+            error, ERROR_INVALID,
+            "mail templates: %s has none of success.html, success.txt, failure.html, failure.txt, nor of the same "
+            "four with drill- before",
+            folder);
     return error->code == ERROR_NONE;
 }
 

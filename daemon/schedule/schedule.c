@@ -6,6 +6,8 @@
  */
 #include "schedule/schedule.h"
 
+#include <stdlib.h>
+
 #include "base/memory.h"
 #include "cron.h"
 #include "zone_private.h"
@@ -75,4 +77,28 @@ bool schedule_next(const struct schedule *schedule, const struct zone *zone, int
         at = span.end;
     }
     return false;
+}
+
+void schedule_list_take(struct schedule_list *list, struct schedule *schedule) {
+    list->items = x_realloc(list->items, (list->count + 1) * sizeof(struct schedule *));
+    list->items[list->count++] = schedule;
+}
+
+void schedule_list_fini(struct schedule_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        schedule_free(list->items[i]);
+    free(list->items);
+    *list = (struct schedule_list){0};
+}
+
+bool schedule_list_next(const struct schedule_list *list, const struct zone *zone, int64_t after, int64_t *next) {
+    bool found = false;
+    for (size_t i = 0; i < list->count; i++) {
+        int64_t at;
+        if (!schedule_next(list->items[i], zone, after, &at) || (found && at >= *next))
+            continue;
+        *next = at;
+        found = true;
+    }
+    return found;
 }

@@ -28,7 +28,7 @@ const char checkpoint_schema[] =
     " items INTEGER NOT NULL DEFAULT 0, pages INTEGER NOT NULL DEFAULT 0, scanned_bytes INTEGER NOT NULL DEFAULT 0, b "
     "INTEGER NOT NULL DEFAULT 0,"
     " ss INTEGER NOT NULL DEFAULT 0, ns INTEGER NOT NULL DEFAULT 0, bs INTEGER NOT NULL DEFAULT 0,"
-    " read_units REAL NOT NULL DEFAULT 0);"
+    " read_units REAL NOT NULL DEFAULT 0, item_digest TEXT);"
     "CREATE TABLE checkpoint_segment (run INTEGER NOT NULL, segment INTEGER NOT NULL, key TEXT,"
     " PRIMARY KEY (run, segment)) WITHOUT ROWID;"
     "CREATE TABLE checkpoint_object (run INTEGER NOT NULL, output INTEGER NOT NULL, object INTEGER NOT NULL,"
@@ -211,15 +211,18 @@ static bool write_closed(sqlite3 *db, const char *run, const struct checkpoint_o
 
 static bool write_counts(sqlite3 *db, const char *run, const struct checkpoint_step *step, struct error *error) {
     const struct checkpoint_counts *counts = &step->counts;
+    char digest[ITEM_DIGEST_TEXT];
+    item_digest_text(digest, &counts->digest);
     return sql_run(db, error,
                    "UPDATE checkpoint SET cuts = cuts + 1, deaths = 0, last_cut = ?2, scan_started = ?3,"
                    " scan_ended = ?4, complete = ?5, csv_header = coalesce(?6, csv_header), items = ?7, pages = ?8,"
-                   " scanned_bytes = ?9, b = ?10, ss = ?11, ns = ?12, bs = ?13, read_units = ?14"
+                   " scanned_bytes = ?9, b = ?10, ss = ?11, ns = ?12, bs = ?13, read_units = ?14, item_digest = ?16"
                    " WHERE run = ?1 AND cuts = ?15",
-                   "tiiiitiiiiiiidi", run, step->at, step->scan_started, step->scan_ended, (int64_t)step->complete,
+                   "tiiiitiiiiiiidit", run, step->at, step->scan_started, step->scan_ended, (int64_t)step->complete,
                    step->csv_header, (int64_t)counts->items, (int64_t)counts->pages, (int64_t)counts->scanned_bytes,
                    (int64_t)counts->b, (int64_t)counts->ss, (int64_t)counts->ns, (int64_t)counts->bs,
-                   counts->read_units, (int64_t)step->number - 1) &&
+                   counts->read_units, (int64_t)step->number - 1,
+                   counts->digest.items == counts->items ? digest : NULL) &&
            changed(db, run, error);
 }
 

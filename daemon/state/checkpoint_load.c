@@ -18,7 +18,8 @@ static void *grown(void *items, size_t count, size_t size) {
 #define RUN_COLUMNS                                                                                                    \
     "run, job, settings, table_name, table_arn, table_id, region, bucket, prefix, s3_endpoint, kms_key_id, formats,"   \
     " csv_header, given_up, started, segments, table_bytes, part_size, scan_started, scan_ended, last_cut, cuts,"      \
-    " deaths, resumed, numbers, stopped, complete, cancelled, items, pages, scanned_bytes, b, ss, ns, bs, read_units"
+    " deaths, resumed, numbers, stopped, complete, cancelled, items, pages, scanned_bytes, b, ss, ns, bs, "            \
+    "read_units, item_digest"
 
 static uint64_t next_number(sqlite3_stmt *row, int *column) {
     return (uint64_t)sqlite3_column_int64(row, (*column)++);
@@ -38,6 +39,9 @@ static void read_counts(struct checkpoint_counts *counts, sqlite3_stmt *row, int
     for (size_t i = 0; i < array_length(slots); i++)
         *slots[i] = next_number(row, column);
     counts->read_units = sqlite3_column_double(row, (*column)++);
+    const char *digest = (const char *)sqlite3_column_text(row, (*column)++);
+    if (!digest || !item_digest_read(&counts->digest, digest, counts->items))
+        counts->digest = (struct item_digest){.items = 0};
 }
 
 static void read_run(struct checkpoint_run *run, sqlite3_stmt *row) {
@@ -72,7 +76,7 @@ static bool add_run(sqlite3_stmt *row, void *arg, struct error *error) {
 bool checkpoint_list(sqlite3 *db, struct checkpoint_list *list, struct error *error) {
     *list = (struct checkpoint_list){0};
     if (sql_each(db, error, &(struct sql_reader){add_run, list}, "SELECT " RUN_COLUMNS " FROM checkpoint ORDER BY id",
-                 NULL))
+                 ""))
         return true;
     checkpoint_list_fini(list);
     return false;

@@ -127,7 +127,7 @@ static bool examine(sqlite3 *db, const char *path, bool *is_new, struct error *e
     }
     if (stat(path, &status) == 0 && status.st_size > CHECKED_MOST)
         return true;
-    return sql_each(db, error, &(struct sql_reader){judge_check, NULL}, "PRAGMA quick_check(1)", NULL);
+    return sql_each(db, error, &(struct sql_reader){judge_check, NULL}, "PRAGMA quick_check(1)", "");
 }
 
 static bool make_tables(sqlite3 *db, struct error *error) {

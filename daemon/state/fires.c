@@ -73,7 +73,7 @@ static bool take_row(sqlite3_stmt *row, void *arg, struct error *error) {
 }
 
 static bool load_work(sqlite3 *db, void *arg, struct error *error) {
-    return sql_each(db, error, &(struct sql_reader){take_row, arg}, "SELECT job, at FROM fires ORDER BY job", NULL);
+    return sql_each(db, error, &(struct sql_reader){take_row, arg}, "SELECT job, at FROM fires ORDER BY job", "");
 }
 
 bool fires_load(struct state *state, struct fire_row **rows, size_t *count, struct error *error) {

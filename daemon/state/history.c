@@ -207,7 +207,7 @@ static bool list_work(sqlite3 *db, void *arg, struct error *error) {
     if (listing->job)
         return sql_each(db, error, &reader, "SELECT " COLUMNS " FROM runs WHERE job = ? ORDER BY ended DESC", "t",
                         listing->job);
-    return sql_each(db, error, &reader, "SELECT " COLUMNS " FROM runs ORDER BY ended DESC", NULL);
+    return sql_each(db, error, &reader, "SELECT " COLUMNS " FROM runs ORDER BY ended DESC", "");
 }
 
 static void list_done(void *arg, const struct error *error) {
@@ -237,19 +237,20 @@ struct last {
     size_t count;
 };
 
-static bool step_for(sqlite3_stmt *statement, const char *job) {
+static bool step_for(sqlite3_stmt *statement, const char *job, const char *kind) {
     sqlite3_reset(statement);
     sqlite3_bind_text(statement, 1, job, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, kind ? kind : "backup", -1, SQLITE_STATIC);
     return sqlite3_step(statement) == SQLITE_ROW;
 }
 
 static void read_last(const struct last *last, sqlite3_stmt *newest, sqlite3_stmt *good) {
     for (size_t i = 0; i < last->count; i++) {
         struct history_row row = {0};
-        if (!step_for(newest, last->jobs[i]))
+        if (!step_for(newest, last->jobs[i], last->reader->kind))
             continue;
         row_read(newest, &row);
-        int64_t items = step_for(good, last->jobs[i]) ? sqlite3_column_int64(good, 0) : -1;
+        int64_t items = step_for(good, last->jobs[i], last->reader->kind) ? sqlite3_column_int64(good, 0) : -1;
         last->reader->last(last->reader->arg, i, &row, items);
         history_row_fini(&row);
     }
@@ -257,9 +258,9 @@ static void read_last(const struct last *last, sqlite3_stmt *newest, sqlite3_stm
 
 static bool last_work(sqlite3 *db, void *arg, struct error *error) {
     static const char newest_text[] =
-        "SELECT " COLUMNS " FROM runs WHERE job = ? AND kind = 'backup' ORDER BY ended DESC LIMIT 1";
+        "SELECT " COLUMNS " FROM runs WHERE job = ? AND kind = ? ORDER BY ended DESC LIMIT 1";
     static const char good_text[] =
-        "SELECT items FROM runs WHERE job = ? AND kind = 'backup' AND outcome = 'success' ORDER BY ended DESC LIMIT 1";
+        "SELECT items FROM runs WHERE job = ? AND kind = ? AND outcome = 'success' ORDER BY ended DESC LIMIT 1";
     sqlite3_stmt *newest = NULL, *good = NULL;
     bool prepared = sqlite3_prepare_v2(db, newest_text, -1, &newest, NULL) == SQLITE_OK &&
                     sqlite3_prepare_v2(db, good_text, -1, &good, NULL) == SQLITE_OK;

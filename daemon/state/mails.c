@@ -67,7 +67,7 @@ static bool take_row(sqlite3_stmt *row, void *arg, struct error *error) {
 
 static bool load_work(sqlite3 *db, void *arg, struct error *error) {
     return sql_each(db, error, &(struct sql_reader){take_row, arg}, "SELECT run, job, text FROM mails ORDER BY run",
-                    NULL);
+                    "");
 }
 
 bool mails_load(struct state *state, struct mail_row **rows, size_t *count, struct error *error) {

@@ -9,11 +9,6 @@
 #include "tables.h"
 
 const char *const state_schema[] = {
-    state_schema_history,
-    state_schema_fires,
-    state_schema_mails,
-    checkpoint_schema,
-    prunes_schema,
-    state_schema_restores,
-    NULL,
+    state_schema_history, state_schema_fires,    state_schema_mails,   checkpoint_schema,
+    prunes_schema,        state_schema_restores, state_schema_scratch, NULL,
 };

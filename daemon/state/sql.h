@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside state/: SQL with its parameters in one line. `types` has a letter a parameter: t text (const char *, NULL is NULL),
- * i integer (int64_t), d double, b blob (const void *, size_t). All are for worker threads.
+ * i integer (int64_t), d double, b blob (const void *, size_t); "" for none. All are for worker threads.
  */
 #ifndef STATE_SQL_H
 #define STATE_SQL_H

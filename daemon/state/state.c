@@ -29,6 +29,7 @@ struct state {
     int lock;
     STAILQ_HEAD(, state_op) queue; /* the first one is with the worker */
     bool closing;
+    uv_mutex_t busy; /* one transaction at a time: the worker's, or one of state_do_now() */
     uv_work_t closer;
 };
 
@@ -46,10 +47,11 @@ struct state *state_open(uv_loop_t *loop, const char *directory, struct error *s
     state->db = db;
     state->lock = lock;
     STAILQ_INIT(&state->queue);
+    uv_mutex_init(&state->busy);
     return state;
 }
 
-static bool transact(sqlite3 *db, state_work *work, void *arg, struct error *error) {
+static bool transact_alone(sqlite3 *db, state_work *work, void *arg, struct error *error) {
     if (!sql_script(db, error, "BEGIN IMMEDIATE"))
         return false;
     if (work(db, arg, error) && sql_script(db, error, "COMMIT"))
@@ -57,6 +59,13 @@ static bool transact(sqlite3 *db, state_work *work, void *arg, struct error *err
     if (!sqlite3_get_autocommit(db)) /* a full disk may have rolled it back already */
         sql_script(db, NULL, "ROLLBACK");
     return false;
+}
+
+static bool transact(struct state *state, state_work *work, void *arg, struct error *error) {
+    uv_mutex_lock(&state->busy);
+    bool done = transact_alone(state->db, work, arg, error);
+    uv_mutex_unlock(&state->busy);
+    return done;
 }
 
 static void start_first(struct state *state);
@@ -69,7 +78,9 @@ static void close_file(uv_work_t *work) {
 
 static void on_file_closed(uv_work_t *work, int status) {
     (void)status;
-    free(container_of(work, struct state, closer));
+    struct state *state = container_of(work, struct state, closer);
+    uv_mutex_destroy(&state->busy);
+    free(state);
 }
 
 static void on_worked(uv_work_t *work, int status) {
@@ -88,7 +99,7 @@ static void on_worked(uv_work_t *work, int status) {
 
 static void do_work(uv_work_t *work) {
     struct state_op *op = container_of(work, struct state_op, work);
-    transact(op->state->db, op->order.work, op->order.arg, &op->error);
+    transact(op->state, op->order.work, op->order.arg, &op->error);
 }
 
 static void start_first(struct state *state) {
@@ -127,5 +138,5 @@ void state_free(struct state *state) {
 }
 
 bool state_do_now(struct state *state, state_work *work, void *arg, struct error *error) {
-    return transact(state->db, work, arg, error);
+    return transact(state, work, arg, error);
 }

@@ -9,7 +9,8 @@
 
 #include "base/error.h"
 
-extern const char state_schema_history[], state_schema_fires[], state_schema_mails[], state_schema_restores[];
+extern const char state_schema_history[], state_schema_fires[], state_schema_mails[], state_schema_restores[],
+    state_schema_scratch[];
 
 bool fires_write(sqlite3 *db, const char *job, int64_t at, struct error *error);
 bool mails_write(sqlite3 *db, const char *run, const char *job, const char *text, struct error *error);

@@ -79,8 +79,10 @@ struct aws_request {
     size_t answer_limit;
     aws_accept *accept; /* NULL: every 2xx is a success */
     void *accept_arg;
-    unsigned max_attempts;          /* 0: 8; without a patience the call ends after so many */
-    int64_t stall_timeout_ms;       /* 0: http's */
+    unsigned max_attempts;    /* 0: 8; without a patience the call ends after so many */
+    int64_t stall_timeout_ms; /* 0: http's */
+    bool
+        counted; /* every try is one that this client knows of (http_request.fresh): what a second one is answered means something else */
     bool answer_404;                /* 404 is an answer, not an error (HEAD of an object) */
     void (*on_throttle)(void *arg); /* called at each throttled attempt; NULL: none */
     void *throttle_arg;

@@ -21,6 +21,7 @@ struct json_call_request {
     const char *body;
     size_t answer_limit; /* 0: http's 1 MiB */
     aws_accept *accept;  /* called with NULL for `arg`; NULL: none */
+    bool counted;        /* as in struct aws_request */
 };
 
 /* `answer` or `error`, borrowed until it returns; `http` is given with `answer`. An empty body is an empty object. */

@@ -5,7 +5,7 @@
  * Throttles are flow control: full-jitter delay, 20 s cap, no token. Transient errors go at the pace of the SDKs' standard
  * mode: a bucket of 500 tokens a session, 5 a retry, 10 a time-out; a success after a retry gives its cost back, one
  * without gives 1; an empty bucket slows to the longest delay, it does not fail. An error without an HTTP status is a
- * time-out or a broken connection. A run gives up only when none of its requests has succeeded for its patience, and the
+ * time-out or a broken connection. An answer that cannot be read is a transient error too. A run gives up only when none of its requests has succeeded for its patience, and the
  * request at hand has had `max_attempts` or as much time itself (the run may have been silent before it); a call without a
  * run's patience gives up after `max_attempts`.
  */

@@ -45,8 +45,7 @@ struct job_config {
 
     /* [Job] */
     char *table, *region;
-    struct schedule **schedules; /* schedule_count of them; none: only on demand */
-    size_t schedule_count;
+    struct schedule_list schedules; /* none: only on demand */
     struct zone *zone;
     int64_t randomized_delay, timeout /* 0: none */, retry_for, resume_within;
     int warn_items_drop; /* percent */
@@ -84,6 +83,10 @@ struct job_config {
     /* [Retention]; 0: no such rule */
     unsigned keep_last, keep_hourly, keep_daily, keep_weekly, keep_monthly, keep_yearly;
     struct config_period keep_within;
+
+    /* [Drill] */
+    struct schedule_list drill_schedules; /* in `zone`; none: only on demand */
+    char *drill_table_prefix;             /* never NULL */
 };
 
 /* The order is enum aws_service's (aws/endpoint.h); the names those of [Endpoints]. */

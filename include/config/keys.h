@@ -23,7 +23,7 @@ enum config_kind {
     KIND_CHOICE,    /* int or an enum; one of `words` */
     KIND_FLAGS,     /* unsigned; the bits of one or more of `words`, separated by blanks */
     KIND_ADDRESSES, /* config_list; repeats */
-    KIND_SCHEDULES, /* job_config.schedules; repeats */
+    KIND_SCHEDULES, /* struct schedule_list; repeats */
     KIND_ZONE,      /* struct zone * */
     KIND_PERIOD,    /* struct config_period */
     KIND_TAGS,      /* char *, as the x-amz-tagging header has them; repeats */

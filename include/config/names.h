@@ -15,6 +15,9 @@ bool name_is_job(const char *text, size_t length); /* [A-Za-z0-9_][A-Za-z0-9_.-]
 
 /* A name (3 to 255 of A-Z a-z 0-9 _ . -), or arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME. */
 bool name_is_table(const char *text);
+
+/* What a table's name may begin with: 1 to 255 of its characters. */
+bool name_is_table_prefix(const char *text);
 bool name_is_region(const char *text);        /* eu-west-1, us-gov-east-1 */
 bool name_is_role_arn(const char *text);      /* arn:aws:iam::123456789012:role/PATH/NAME */
 bool name_is_session(const char *text);       /* 2 to 64 of [\w+=,.@-] (STS) */

@@ -16,6 +16,7 @@ extern const struct control_interface *const control_interfaces[];
 
 #define CONTROL_STATUS  "io.dynamodb_backup.Status"
 #define CONTROL_RUN     "io.dynamodb_backup.Run"
+#define CONTROL_DRILL   "io.dynamodb_backup.Drill"
 #define CONTROL_CANCEL  "io.dynamodb_backup.Cancel"
 #define CONTROL_LIST    "io.dynamodb_backup.List"
 #define CONTROL_SHOW    "io.dynamodb_backup.Show"

@@ -75,6 +75,9 @@ struct http_request {
                                    not complete so long after the request; 0: 30 s */
     int64_t total_timeout_ms; /* 0: none. For IMDS and the like */
     bool direct;              /* never through a proxy: IMDS, container, loopback */
+    bool
+        fresh; /* on a connection of its own: on one that was idle curl sends a request again, unasked, where it breaks before
+                   an answer */
 };
 
 /* Borrowed until `done` returns. */

@@ -13,6 +13,8 @@
 #include "state/checkpoint.h"
 #include "state/state.h"
 
+enum run_kind { RUN_BACKUP, RUN_DRILL };
+
 /*
  * RUN_STOPPED: interrupted in peace; it stands in the state, and is to be resumed. No failure, no mail.
  * RUN_STARTS_OVER: an interrupted run that could not be resumed and has been taken back; a new one is to begin at once. No
@@ -22,9 +24,11 @@ enum run_outcome { RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED, RUN_STOPPED, RUN_ST
 
 /* What stays of a run when it is over: for status, history and mail. Owned by who holds it: run_result_fini(). */
 struct run_result {
+    enum run_kind kind;
     enum run_outcome outcome;
     char run[RUN_LENGTH + 1], id[ID_LENGTH + 1];
     char *table, *table_arn, *region, *uri; /* region: the bucket's host is asked by it */
+    char *scratch;                          /* of a drill: the table that it made, where it came so far */
     int64_t started, ended;                 /* ms since 1970 */
     uint64_t items, stored_bytes, raw_bytes;
     unsigned resumed;              /* how often it was interrupted, and went on */
@@ -40,6 +44,7 @@ struct run_result {
 
 #define RESULT_KEYS 20
 
+const char *run_kind_name(enum run_kind kind);          /* "backup", "drill" */
 const char *run_outcome_name(enum run_outcome outcome); /* "success", "failure", "cancelled" */
 enum run_outcome run_outcome_parse(const char *name);   /* what is none of these is a failure */
 

@@ -20,7 +20,8 @@ struct jobs;
 struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *alarms, struct config *config,
                       struct error *error);
 
-/* Everything under way is dropped at once; see jobs_stop() for the gentle way. The memory goes with the loop's next turns. */
+/* Everything under way is dropped at once; see jobs_stop() for the gentle way. The memory goes with the loop's next turns;
+ * the shared state, whose answers go to it, must be freed before they come: in the same turn. */
 void jobs_free(struct jobs *jobs);
 
 /* A reload: new, changed and removed jobs take effect; running ones finish under their old settings. All or nothing: false where
@@ -39,6 +40,9 @@ enum jobs_refusal jobs_run(struct jobs *jobs, const char *name, const char *by, 
 /* The run is over some time after this; with JOBS_OK `run` gets its id. */
 enum jobs_refusal jobs_cancel(struct jobs *jobs, const char *name, const char *by, char *run);
 
+/* The same of a drill, which goes beside the job's backups. jobs_cancel() ends it where no backup runs. */
+enum jobs_refusal jobs_drill(struct jobs *jobs, const char *name, const char *by, char *run);
+
 /* Retention now; see job/prune.h. NULL where there is no such job, or the daemon stops: `done` then never comes. */
 struct job_prune;
 struct job_prune *jobs_prune(struct jobs *jobs, const char *name, bool dry_run, prune_done *done, void *arg);
@@ -49,7 +53,7 @@ void jobs_prune_leave(struct job_prune *prune);
 /* The name of a job that is nearest to one that does not exist; NULL where none is near. Borrowed. */
 const char *jobs_nearest(const struct jobs *jobs, const char *name);
 
-/* Told when a certain run is over, once; `result` is borrowed. The watcher is then out of the list. */
+/* Told when a certain run or drill is over, once; `result` is borrowed. The watcher is then out of the list. */
 struct jobs_watcher {
     void (*over)(void *arg, const struct run_result *result);
     void *arg;
@@ -64,8 +68,9 @@ void jobs_unwatch(struct jobs *jobs, struct jobs_watcher *watcher);
 void jobs_stop(struct jobs *jobs, int64_t timeout, void (*done)(void *arg), void *arg);
 
 /* For status, run and list; the caller puts them. NULL where there is no job of that name. */
-struct json_object *jobs_status(const struct jobs *jobs, const char *name);   /* name NULL: an array of all */
-struct json_object *jobs_progress(const struct jobs *jobs, const char *name); /* NULL where it does not run */
+struct json_object *jobs_status(const struct jobs *jobs, const char *name);         /* name NULL: an array of all */
+struct json_object *jobs_progress(const struct jobs *jobs, const char *name);       /* NULL where it does not run */
+struct json_object *jobs_drill_progress(const struct jobs *jobs, const char *name); /* the same */
 struct json_object *run_result_json(const struct run_result *result);
 
 /* The first of the job's schedules after an instant (both in seconds since 1970); false where there is none. Pure. */

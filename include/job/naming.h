@@ -61,6 +61,13 @@ int64_t backup_id_time(const char *id);
  * frees both; `prefix` "" or ending in '/'; id has ID_LENGTH + 1 bytes. AWS's own exports have IDs of the same form. */
 bool backup_uri_parse(const char *uri, char **bucket, char **prefix, char id[ID_LENGTH + 1], struct error *error);
 
+/* The key of the digest that a run records of its items (stream/item_digest.h): its own, and known to whoever reads backup.json. */
+void backup_digest_key(unsigned char key[32], const char *run);
+
+/* What a drill's scratch table is called: PREFIX + 20250706-020000-XXXXXXXX, at most 255 characters. `random` are 4 bytes, `now` in
+ * ms since 1970. The caller frees. */
+char *scratch_table_name(const char *prefix, int64_t now, const unsigned char random[4]);
+
 /* The region in arn:aws:dynamodb:REGION:ACCOUNT:table/NAME; NULL where `table` is a plain name. The caller frees. */
 char *table_arn_region(const char *table);
 

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "job/naming.h"
 #include "stream/chunk.h"
+#include "stream/item_digest.h"
 
 /* One part of an object: whole items, compressed on its own. */
 struct part_record {
@@ -67,6 +68,8 @@ struct backup_record {
     double read_units;
     unsigned segments;
     struct type_counts types;
+    bool digests;                   /* is the digest of the items to be recorded? */
+    struct item_digest digest;      /* of `items` of them; what covers fewer than there are is not written */
     struct json_object *definition; /* owned: the `table` member */
     char *kms_key_id;
     struct output_record outputs[RECORD_OUTPUTS];

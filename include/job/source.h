@@ -22,6 +22,7 @@
 #include "job/engine.h"
 #include "job/naming.h"
 #include "stream/chunk.h"
+#include "stream/item_digest.h"
 
 #define SOURCE_UNKNOWN UINT64_MAX /* a size or a count that nobody has told */
 
@@ -82,6 +83,9 @@ struct source {
     uint64_t items;           /* SOURCE_UNKNOWN of a plain one */
     struct type_counts types; /* where `has_types`: of ours */
     bool has_types;
+    struct item_digest digest; /* of the items, as they were read from the table, where `has_digest`; its key is
+                                  backup_digest_key(run) */
+    bool has_digest;
     struct json_object *definition; /* what job/describe.h gathered; NULL of an export and a plain one */
     struct json_object *document; /* backup.json, or for an export what it would say; NULL of a plain one. For `show` */
     struct source_output outputs[SOURCE_OUTPUTS];

@@ -7,12 +7,15 @@
 #define JOB_TRANSFER_H
 
 #include "job/reader.h"
+#include "job/tally.h"
 #include "job/writer.h"
 
 /* What reader and writer need; `wanted` of the reader's options is called with the events' `arg`. */
 struct transfer_options {
     struct reader_options reader;
     struct writer_options writer;
+    struct tally
+        *tally; /* each item is counted there before it is written; borrowed for the transfer's life. NULL: none */
 };
 
 /* All called from the loop, never from inside transfer_start(). */

@@ -40,6 +40,13 @@ enum event_kind {
     EVENT_RESTORE_SUCCEEDED,
     EVENT_RESTORE_FAILED,
     EVENT_RESTORE_INTERRUPTED, /* goes on where it is asked for again */
+    EVENT_DRILL_STARTED,
+    EVENT_DRILL_PASSED,
+    EVENT_DRILL_FAILED,
+    EVENT_DRILL_CANCELLED,
+    EVENT_DRILL_SKIPPED,   /* the one before it is not over */
+    EVENT_SCRATCH_REMOVED, /* a scratch table that a process which died had left */
+    EVENT_SCRATCH_LEFT,    /* a scratch table that could not be deleted */
     EVENT_MAIL_SENT,
     EVENT_MAIL_FAILED, /* tried again */
     EVENT_MAIL_GIVEN_UP,

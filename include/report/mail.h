@@ -30,6 +30,7 @@ struct mail_link {
 struct mail_facts {
     const char *job, *table, *region, *run, *host;
     bool success;
+    bool drill; /* of a drill, not of a backup */
     uint64_t items, stored_bytes;
     int64_t started, ended; /* seconds since 1970 */
     int64_t duration_ms;
@@ -37,6 +38,7 @@ struct mail_facts {
     int64_t read_first, read_last; /* when the table was truly read, seconds since 1970; shown where it was resumed */
     const char *zone_time_started, *zone_time_ended; /* in the job's TimeZone, as zone_format() prints it */
     const char *backup_uri;                          /* s3://BUCKET/PREFIX/AWSDynamoDB/ID/ */
+    const char *scratch;                             /* a drill's table */
     const char *restore_command;                     /* dynamodb-backupctl restore s3://... --table NAME */
     const struct mail_link *links;
     size_t link_count, links_left_out;                    /* more than twenty files */
@@ -52,8 +54,8 @@ struct mail_text {
 struct mail_templates;
 
 /*
- * The four files success.html success.txt failure.html failure.txt of `folder`; one that is not there is the installed one.
- * A folder with none of the four is an error, as is a template that does not parse. `folder` NULL: the installed ones, and
+ * The files success.html success.txt failure.html failure.txt of `folder`, and for drills drill-success.html and so on; one that is
+ * not there is the installed one. A folder with none of them is an error, as is a template that does not parse. `folder` NULL: the installed ones, and
  * those built in where there are none (they are the same). Blocking: start-up and worker threads.
  */
 struct mail_templates *mail_templates_load(const char *folder, struct error *error);

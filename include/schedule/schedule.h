@@ -9,6 +9,7 @@
 #define SCHEDULE_SCHEDULE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -30,5 +31,16 @@ const char *schedule_text(const struct schedule *schedule);
  * star) goes by what clocks show: it runs in both, and a time that is skipped does not exist.
  */
 bool schedule_next(const struct schedule *schedule, const struct zone *zone, int64_t after, int64_t *next);
+
+/* Several add up; none at all never comes. Zero-initialised before the first. */
+struct schedule_list {
+    struct schedule **items;
+    size_t count;
+};
+void schedule_list_take(struct schedule_list *list, struct schedule *schedule);
+void schedule_list_fini(struct schedule_list *list);
+
+/* The earliest of all: as schedule_next(). */
+bool schedule_list_next(const struct schedule_list *list, const struct zone *zone, int64_t after, int64_t *next);
 
 #endif

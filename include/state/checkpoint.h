@@ -19,6 +19,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "stream/item_digest.h"
 
 struct sqlite3;
 
@@ -29,6 +30,7 @@ struct sqlite3;
 struct checkpoint_counts {
     uint64_t items, pages, scanned_bytes, b, ss, ns, bs;
     double read_units;
+    struct item_digest digest; /* of all `items`, else it is not kept */
 };
 
 /* One row. Strings are owned; those that may be NULL say so. Times in ms since 1970. */

@@ -50,11 +50,12 @@ typedef void history_done(void *arg, const struct history_row *rows, size_t coun
 /* The newest `most` rows of a job; `job` NULL: of all. */
 struct state_op *history_list(struct state *state, const char *job, unsigned most, history_done *done, void *arg);
 
-/* Start-up, blocking: for each of the jobs (by index) that has one, its last backup (borrowed), and how many items its last
+/* Start-up, blocking: for each of the jobs (by index) that has one, its last run of a kind (borrowed), and how many items its last
  * good one had, -1 where there is none. */
 struct history_reader {
     void (*last)(void *arg, size_t index, const struct history_row *row, int64_t good_items);
     void *arg;
+    const char *kind; /* of which runs; NULL: "backup" */
 };
 bool history_last(struct state *state, const char *const *jobs, size_t count, const struct history_reader *reader,
                   struct error *error);

@@ -51,7 +51,7 @@ struct state_op *state_do(struct state *state, const struct state_order *order);
 /* `done` will not be called. The transaction may be carried out all the same. NULL is fine. */
 void state_cancel(struct state_op *op);
 
-/* At start-up, before the loop turns: the same at once, blocking. */
+/* At start-up, before the loop turns: the same at once, blocking; what has been asked for before may come before it or behind. */
 bool state_do_now(struct state *state, state_work *work, void *arg, struct error *error);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "pages.h"
+#include "stream/item_digest.h"
 
 #define ROUNDS 9
 
@@ -32,6 +33,7 @@ struct bench {
     struct type_counts *counts, sink;
     struct chunk sealed;
     bool want_md5, want_sha256;
+    struct item_digester *digester;
 };
 
 typedef void stage(struct bench *bench);
@@ -109,6 +111,15 @@ static void do_seal(struct bench *bench) {
     chunk_seal(&seal, &bench->sealed, bench->want_md5, bench->want_sha256);
 }
 
+/* Some mixed items hold a name twice, which no table does: refused where that shows, near their end. */
+static void do_digest(struct bench *bench) {
+    struct item_digest digest = {.items = 0};
+    for (size_t i = 0; i < bench->index.count; i++)
+        (void)item_digester_add(bench->digester, &digest, bench->made.page.data + bench->index.items[i].offset,
+                                bench->index.items[i].length, NULL);
+    check(digest.items > 0);
+}
+
 static void bench_open(struct bench *bench, enum kind_of_items kind, unsigned items) {
     struct dice dice = {99};
     *bench = (struct bench){.pool = pool_new((size_t)64 << 20), .workspace = chunk_workspace_new()};
@@ -120,6 +131,7 @@ static void bench_open(struct bench *bench, enum kind_of_items kind, unsigned it
     bench->stream = x_malloc(sizeof *bench->stream);
     bench->level_buffer = x_malloc(ISAL_DEF_LVL1_DEFAULT);
     bench->zstd = ZSTD_createCCtx();
+    bench->digester = item_digester_new((const unsigned char[ITEM_DIGEST_KEY]){0});
     pool_overdraw(bench->pool, 1); /* the pool is in use: it keeps its memory */
 }
 
@@ -127,6 +139,7 @@ static void bench_close(struct bench *bench) {
     chunk_fini(&bench->sealed, bench->pool);
     pool_release(bench->pool, 1);
     ZSTD_freeCCtx(bench->zstd);
+    item_digester_free(bench->digester);
     free(bench->level_buffer);
     free(bench->stream);
     free(bench->out);
@@ -220,6 +233,7 @@ static void bench_kind(struct table *table, unsigned kind, enum kind_of_items it
     speed(table, kind, "ISA-L alone", &bench, do_isal);
     speed(table, kind, "zstd alone", &bench, do_zstd);
     bench_seal(table, kind, &bench);
+    speed(table, kind, "digest of the items", &bench, do_digest);
     bench_price(table, kind, &bench);
     bench_close(&bench);
 }

@@ -31,8 +31,11 @@ static void check_job(const struct config *config, const struct job_config *job)
     assert(!prefix || (job->prefix[prefix - 1] == '/' && job->prefix[0] != '/'));
     assert(config_job_memory(job) <= config->buffer_memory);
     assert(!job->mail_from == !job->mail_to[0]);
-    for (size_t i = 0; i < job->schedule_count; i++)
-        assert(schedule_text(job->schedules[i]));
+    for (size_t i = 0; i < job->schedules.count; i++)
+        assert(schedule_text(job->schedules.items[i]));
+    for (size_t i = 0; i < job->drill_schedules.count; i++)
+        assert(schedule_text(job->drill_schedules.items[i]));
+    assert(job->drill_table_prefix && *job->drill_table_prefix);
 }
 
 static void check_problem(const struct config_problem *problem) {

@@ -101,6 +101,15 @@ class Backup:
 
     def typed(self):
         """Every item of the data files, in typed JSON; the manifests and the checksums are checked on the way."""
+        out = []
+        for line in self.typed_lines():
+            item = json.loads(line, object_pairs_hook=no_doubles)
+            assert list(item) == ['Item']
+            out.append(item['Item'])
+        return out
+
+    def typed_lines(self):
+        """The same, each item still as its line."""
         out, manifest = [], [json.loads(line) for line in self.body(self.home + 'manifest-files.json').splitlines()]
         stored = self.stored('dynamodb-json')
         assert sorted(row['dataFileS3Key'] for row in manifest) == sorted(entry['key'] for entry, _ in stored)
@@ -110,10 +119,7 @@ class Backup:
             row, lines = rows[entry['key']], unpack(entry['key'], data).splitlines()
             assert row['md5Checksum'] == md5(data) and row['itemCount'] == len(lines) == entry['items']
             assert row['etag'].strip('"') == entry['etag'].strip('"')
-            for line in lines:
-                item = json.loads(line, object_pairs_hook=no_doubles)
-                assert list(item) == ['Item']
-                out.append(item['Item'])
+            out += lines
         self.check_manifests(len(out))
         return out
 
@@ -129,13 +135,20 @@ class Backup:
     def plain(self, verbatim=False):
         """Every item of the plain JSON objects."""
         out = []
-        for entry, data in self.stored('json'):
-            name = PLAIN_NAME.fullmatch(entry['key'][len(self.prefix):])
-            assert name and name[1] == self.id[-8:], f'{entry["key"]} is not a name of product.md'
-            array = parse(unpack(entry['key'], data), verbatim)
+        for entry, text in self.plain_texts():
+            array = parse(text, verbatim)
             assert isinstance(array, list) and len(array) == entry['items']
             out += array
         assert len(out) == self.record['items']
+        return out
+
+    def plain_texts(self):
+        """[(the record of a plain JSON object, its text)]"""
+        out = []
+        for entry, data in self.stored('json'):
+            name = PLAIN_NAME.fullmatch(entry['key'][len(self.prefix):])
+            assert name and name[1] == self.id[-8:], f'{entry["key"]} is not a name of product.md'
+            out.append((entry, unpack(entry['key'], data)))
         return out
 
     def parts_items(self, name):

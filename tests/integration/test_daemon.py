@@ -141,7 +141,7 @@ def test_check_prints_the_next_times_and_names_what_is_wrong(setup):
     path.write_text(path.read_text() + '[Destination]\nFromat=json\n')
     done = one.ctl('check', status=1)
     assert re.search(r'small\.conf:\d+: Fromat: .*Format', done.stdout + done.stderr)
-    path.write_text('[Job]\nTable=small\nRegion=us-east-1\n[Destination]\nBucket=b\n[Drill]\nSchedule=0 2 * * *\n')
+    path.write_text('[Job]\nTable=small\nRegion=us-east-1\n[Destination]\nBucket=b\n[Link]\nVia=s3\n')
     done = one.ctl('check', status=1)
     assert 'not supported yet' in done.stdout + done.stderr
 

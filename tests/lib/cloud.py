@@ -179,6 +179,10 @@ class Cloud:
     def configure(self, service, **what):
         self.ask('/config/' + service, what)
 
+    def release(self, drop=False):
+        """What a `hold` holds goes on, or is dropped."""
+        self.ask('/release', {'drop': drop})
+
     def clock(self, offset):
         self.ask('/clock', {'offset': offset})
 

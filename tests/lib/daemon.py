@@ -71,6 +71,7 @@ class Setup:
         """credentials: env (the host's keys in the environment), imds, or none; s3: an URL, else the strict S3."""
         self.cloud, self.root = cloud, scratch('dbb-')
         self.child = self.notify = None
+        self.program = BUILD / 'dynamodb-backupd'
         self.wrap = []  # before the daemon alone
         self.log = self.root / 'stderr'
         self.conf = self.root / 'dynamodb-backupd.conf'
@@ -104,7 +105,7 @@ class Setup:
     def start(self, ready=True):
         self.notify = Notify(self.root / 'notify')
         with open(self.log, 'ab') as out:
-            self.child = subprocess.Popen([*self.wrap, *WRAP, BUILD / 'dynamodb-backupd', '--config', self.conf], stdin=subprocess.DEVNULL,
+            self.child = subprocess.Popen([*self.wrap, *WRAP, self.program, '--config', self.conf], stdin=subprocess.DEVNULL,
                                           stdout=out, stderr=out, preexec_fn=die_with_parent, cwd=self.root,
                                           env={**self.environment, 'NOTIFY_SOCKET': self.notify.path})
         if ready:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The port by which tests command the cloud, unsigned; see tests/lib/cloud.py for its client.
 
-    GET  /counts /seen/SERVICE /faults /logs /objects/BUCKET /uploads/BUCKET
-    POST /faults {rule}   /reset (faults and counts)   /clock {offset}   /config/SERVICE {...} (merged)
-    POST /keys {access_key, secret_key, arn, token, expires}   /expire {access_key or none}   /bucket {name, ...}   /empty {keep: prefix}
+    GET  /counts /seen/SERVICE /asked (pages) /faults /logs /objects/BUCKET /uploads/BUCKET
+    POST /faults {rule}   /reset (faults and counts)   /release {drop}   /clock {offset}   /config/SERVICE {...} (merged)
+    POST /keys {access_key, secret_key, arn, token, expires}   /expire {access_key or none}   /bucket {name, ...}   /region {bucket, region}   /empty {keep: prefix}
     POST /bucket_config {bucket, ...} (merged)   POST /age {bucket, prefix, seconds}: its objects were written so much earlier   GET /hidden/BUCKET: keys that a DELETE hid
     POST /rot {bucket, key, at, xor}: one byte of an object changes, and nothing else of it
 """
@@ -38,6 +38,9 @@ class Admin(Service):
 
     def get_seen(self, rest, _body):
         return list(self.cloud.services[rest].seen)
+
+    def get_asked(self, _rest, _body):
+        return list(self.cloud.services['dynamodb'].asked)
 
     def get_faults(self, _rest, _body):
         return self.cloud.faults.all()
@@ -79,6 +82,9 @@ class Admin(Service):
         for service in self.cloud.services.values():
             service.reset()
 
+    def post_release(self, _rest, body):
+        self.cloud.faults.release(bool(body.get('drop')))
+
     def post_clock(self, _rest, body):
         self.cloud.keys.offset = float(body['offset'])
 
@@ -104,6 +110,9 @@ class Admin(Service):
         whole = bytearray(b''.join(thing.pieces))
         whole[body['at']] ^= body['xor']
         thing.pieces = [bytes(whole)]
+
+    def post_region(self, _rest, body):
+        self.cloud.services['s3'].buckets[body['bucket']].region = body['region']
 
     def post_empty(self, _rest, body):
         for bucket in self.cloud.services['s3'].buckets.values():

@@ -80,8 +80,9 @@ class Proxy(Service):
 
 class DynamoDB(Proxy):
     """Before DynamoDB Local. Scan has two faults of its own: `empty-page` puts a page of no items before the true one, and
-    `same-key` answers every page with the key it was asked with, so that the scan would never end. BatchWriteItem has one:
-    `unprocessed` gives a `share` of a call's puts back; where that is all of them, the call is throttled, as AWS does it.
+    `same-key` answers every page with the key it was asked with, so that the scan would never end. BatchWriteItem has two:
+    `unprocessed` gives a `share` of a call's puts back; where that is all of them, the call is throttled, as AWS does it; and
+    `forgets` says that it wrote all, but has not written the first. CreateTable has `taken`: the table was made by somebody else.
 
     config: `tables` (false) adds what DynamoDB Local lacks, see tables.py; every call but items' is then held to botocore's model,
     and so is each `sample`-th (10) BatchWriteItem. `any_region` (false): signatures for any region are good."""
@@ -93,11 +94,21 @@ class DynamoDB(Proxy):
         self._model, self._tables, self._batches = Model(), Tables(cloud.account, self.region), itertools.count()
         self._dice = random.Random(1)
 
+    def reset(self):
+        super().reset()
+        self.asked = []  # pages: [table, segment, the key it begins after], as soon as they are asked for
+
+    def serve(self, request):
+        if self.operation(request) == 'Scan':
+            call = request.json()
+            self.asked.append([self.target(request), call.get('Segment', 0), json.dumps(call.get('ExclusiveStartKey'), sort_keys=True)])
+        return super().serve(request)
+
     def operation(self, request):
         return request.header('x-amz-target', '').rpartition('.')[2] or 'unknown'
 
     def target(self, request):
-        match = re.search(rb'"TableName"\s*:\s*"([^"]*)"', request.body[:100000])
+        match = re.search(rb'"(?:TableName"|RequestItems"\s*:\s*\{)\s*:?\s*"([^"]*)"', request.body[:100000])
         return match[1].decode('utf-8', 'replace') if match else ''
 
     def fail(self, request, failure):
@@ -160,12 +171,23 @@ class DynamoDB(Proxy):
             response.headers.pop('Content-Length', None)
         return response
 
+    def forget_one(self, request):
+        """BatchWriteItem under the fault `forgets`."""
+        call = request.json()
+        (table, puts), = call['RequestItems'].items()
+        call['RequestItems'][table] = puts[1:]
+        return self.pass_on(request, json.dumps(call).encode())
+
     def forward(self, request, body=None):
+        request.note['table'] = self.target(request)
         if self.operation(request) == 'Scan':
-            request.note['table'] = self.target(request)
             body = self.without_made_up_key(request)
         if request.rule and request.rule['action'] == 'unprocessed':
             return self.write_some(request)
+        if request.rule and request.rule['action'] == 'forgets':
+            return self.forget_one(request)
+        if request.rule and request.rule['action'] == 'taken':
+            self.pass_on(request, body)  # by somebody else, a moment before
         return self.pass_on(request, body)
 
     def pass_on(self, request, body):
@@ -186,7 +208,7 @@ class DynamoDB(Proxy):
         return json.dumps(call).encode()
 
     def garble(self, rule, request, response):
-        if rule['action'] == 'unprocessed':
+        if rule['action'] in ('unprocessed', 'forgets', 'taken'):
             return response
         if rule['action'] not in ('empty-page', 'same-key') or response.status != 200:
             return super().garble(rule, request, response)

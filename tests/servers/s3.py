@@ -108,6 +108,11 @@ class S3(Service):
             raise Failure(501, 'NotImplemented', f'A header or query you provided implies functionality that is not implemented: {operation}')
         return call(request, bucket, key)
 
+    def meddle(self, rule, request):
+        if rule['action'] == 'move':
+            self.buckets[self.place(request)[0]].region = rule['region']
+        super().meddle(rule, request)
+
     def admit(self, request, bucket, operation):
         scope = re.search(r'(?:Credential=|X-Amz-Credential=)[^/%]+(?:/|%2F)\d{8}(?:/|%2F)([\w-]+)',
                           request.header('authorization', '') + request.query)[1]

@@ -22,6 +22,7 @@ from . import sigv4
 
 BODY_LIMIT = 6 << 30
 CHUNK = 1 << 18
+CUTS = ('close', 'reset', 'stall')
 
 
 class Request:
@@ -125,6 +126,13 @@ class Service:
     def fail(self, request, failure):
         return json_error(request, failure)
 
+    def meddle(self, rule, request):
+        """Faults that change the world before the request is answered."""
+        if rule['action'] == 'expire':
+            self.cloud.keys.expire(self.judge(request).access_key)
+        elif rule['action'] == 'clock':
+            self.cloud.keys.offset += rule['offset']
+
     def garble(self, rule, request, response):
         """Faults that only this service knows how to make; the changed response."""
         raise ValueError(f"unknown action {rule['action']!r}")
@@ -142,6 +150,13 @@ class Service:
     def refusal_details(self, refused):
         return {}
 
+    def early(self, method, path, headers):
+        """The rule for a request whose body is still to come, if it falls under one."""
+        if not self.cloud.faults.cuts_uploads():
+            return None
+        request = Request(method, path, headers, b'', False)
+        return self.cloud.faults.match(self.name, self.operation(request), unquote(self.target(request)), early=True)
+
     def serve(self, request):
         """The response to one request and the rule of faults that it fell under, if any."""
         operation = self.operation(request)
@@ -149,9 +164,16 @@ class Service:
             self.counts[operation] += 1
             self._running[operation] += 1
             self.most_at_once[operation] = max(self.most_at_once[operation], self._running[operation])
-        rule = request.rule = self.cloud.faults.match(self.name, operation, unquote(self.target(request)))
+        rule = self.cloud.faults.match(self.name, operation, unquote(self.target(request)))
+        held = rule and rule['action'] == 'hold'
+        if held and rule.get('at', 'before') == 'before' and self.cloud.faults.hold():
+            rule = {'action': 'close'}
+        request.rule = rule
         try:
             response = self._respond(request, rule)
+            request.note['status'] = response.status
+            if held and rule.get('at') == 'after':
+                self.cloud.faults.hold()
         finally:
             with self._lock:
                 self._running[operation] -= 1
@@ -178,8 +200,10 @@ class Service:
                 return Response(rule['status'], rule.get('body', '').encode('latin-1'), rule.get('headers', {}))
             if action == 'delay':
                 time.sleep(rule['wait'])
-            if action in ('close', 'reset', 'stall') and rule.get('at', 'before') == 'before':
+            if is_cut_before(rule):
                 return Response(500)
+            if action in ('expire', 'clock', 'move'):
+                self.meddle(rule, request)
             response = self.answer(request)
         except Failure as failure:
             response = self.fail(request, failure)
@@ -189,10 +213,14 @@ class Service:
         return spoil(self, rule, request, response) if action else response
 
 
+def is_cut_before(rule):
+    return rule and (rule['action'] == 'refuse' or (rule['action'] in CUTS and rule.get('at', 'before') == 'before'))
+
+
 def spoil(service, rule, request, response):
     """The faults that change a true answer."""
     action, body = rule['action'], response.body
-    if action in ('delay', 'close', 'reset', 'stall', 'lost'):
+    if action in ('delay', 'lost', 'hold', 'expire', 'clock', 'move', *CUTS):
         return response
     if action == 'corrupt':
         middle = len(body) // 2
@@ -216,14 +244,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     timeout = 600
 
     def do(self):
+        if self.server.is_shut:
+            return self.cut('reset', {})
         length = self.headers.get('Content-Length')
         if length is not None and (not length.isdigit() or int(length) > BODY_LIMIT):
             return self.send_error(400)
         if self.headers.get('Expect', '').lower() == '100-continue':
             self.send_response_only(100)
             self.end_headers()
-        body = self.read_chunked() if 'chunked' in self.headers.get('Transfer-Encoding', '') else self.rfile.read(int(length or 0))
         headers = [(name.lower(), value.strip()) for name, value in self.headers.items()]
+        early = self.server.service.early(self.command, self.path, headers)
+        if early:
+            self.rfile.read(int(length or 0) // 2)
+            return self.cut(early['action'], early)
+        body = self.read_chunked() if 'chunked' in self.headers.get('Transfer-Encoding', '') else self.rfile.read(int(length or 0))
         request = Request(self.command, self.path, headers, body, self.server.secure)
         response, rule = self.server.service.serve(request)
         self.send(response, rule, request.method == 'HEAD')
@@ -241,7 +275,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def send(self, response, rule, headless):
         action = rule['action'] if rule else None
-        if action == 'lost' or (action in ('close', 'reset', 'stall') and rule.get('at', 'before') == 'before'):
+        if action == 'lost' or is_cut_before(rule):
             return self.cut(action, rule)
         lines = [f'HTTP/1.1 {response.status} {http.client.responses.get(response.status, "Unknown")}']
         response.headers.setdefault('Content-Length', str(response.length))
@@ -250,9 +284,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         lines += [f'{name}: {value}' for name, value in response.headers.items()]
         head = ('\r\n'.join(lines) + '\r\n\r\n').encode('latin-1')
         pieces = [] if headless else response.pieces
-        if action in ('close', 'reset', 'stall'):
+        if action in CUTS:
             body = b''.join(pieces)
-            self.connection.sendall(head + body[:len(body) // 2])
+            self.connection.sendall(head + (body if rule['at'] == 'after' else body[:len(body) // 2]))
             return self.cut(action, rule)
         if sum(map(len, pieces)) < CHUNK:
             self.connection.sendall(head + b''.join(pieces))
@@ -267,7 +301,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         if action == 'stall':
             time.sleep(rule.get('wait', 3600))
-        if action == 'reset':
+        if action == 'refuse':
+            self.server.shut(rule['wait'])
+        if action in ('reset', 'refuse'):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
             self.connection.close()
 
@@ -295,9 +331,38 @@ class Door(http.server.ThreadingHTTPServer):
     def __init__(self, service, port=0, host='127.0.0.1', context=None):
         self.service, self.secure, self.context = service, context is not None, context
         super().__init__((host, port), Handler)
-        self.host = host
+        self.host, self.is_shut, self._guard = host, False, threading.Lock()
+        self.start()
+
+    def start(self):
         self.thread = threading.Thread(target=self.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True)
         self.thread.start()
+
+    def shut(self, seconds):
+        """Nobody listens here for so long; what comes over connections that stand is reset."""
+        with self._guard:
+            if self.is_shut:
+                return
+            self.is_shut = True
+        self.shutdown()
+        self.socket.close()
+        threading.Timer(seconds, self.reopen).start()
+
+    def reopen(self):
+        end = time.monotonic() + 5
+        while True:
+            try:
+                self.socket = socket.socket(self.address_family, self.socket_type)
+                self.server_bind()
+                self.server_activate()
+                break
+            except OSError as wrong:  # somebody else has our port just now
+                self.socket.close()
+                if time.monotonic() > end:
+                    raise RuntimeError(f'{self.url} cannot be opened again') from wrong
+                time.sleep(0.05)
+        self.is_shut = False
+        self.start()
 
     def finish_request(self, request, client_address):
         if self.context:

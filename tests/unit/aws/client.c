@@ -313,6 +313,23 @@ static void a_region_is_followed_and_remembered(void **state) {
     assert_int_equal(peer_requests(world->peer), 4);
 }
 
+/* Two were under way to the old region: what the first has learned is news to the second as well. */
+static void a_region_that_another_call_has_learned_is_followed_too(void **state) {
+    struct world *world = *state;
+    _cleanup_outcome_ struct outcome first = {0}, second = {0};
+    const char *moved = says(world, 301, "x-amz-bucket-region: eu-west-1\r\n", "");
+    SESSION(world, NULL, {.bytes = moved, .after_ms = 40}, {.bytes = moved, .after_ms = 40},
+            {.bytes = says(world, 200, "", "")});
+    struct aws_request request = {.service = AWS_S3, .what = "GET", .method = "GET", .bucket = "b-1", .path = "/k"};
+    aws_start(world->session, &request, on_done, &first);
+    aws_start(world->session, &request, on_done, &second);
+    run_until(&world->loop, &first.over);
+    run_until(&world->loop, &second.over);
+    assert_true(sent(world, 1, "/us-east-1/s3/"));
+    assert_int_equal(first.status, 200);
+    assert_int_equal(second.status, 200);
+}
+
 static bool refuse_first(void *arg, const struct http_answer *answer, struct error *error) {
     int *times = arg;
     assert_int_equal(answer->status, 200);
@@ -502,6 +519,7 @@ int main(void) {
         WITH_WORLD(expired_credentials_are_fetched_anew_once),
         WITH_WORLD(a_skewed_clock_is_corrected),
         WITH_WORLD(a_region_is_followed_and_remembered),
+        WITH_WORLD(a_region_that_another_call_has_learned_is_followed_too),
         WITH_WORLD(accept_may_refuse_a_success),
         WITH_WORLD(a_sink_starts_over_at_each_attempt),
         WITH_WORLD(without_credentials_their_error_is_told),

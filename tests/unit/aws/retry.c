@@ -46,6 +46,14 @@ static void failures_cost_tokens_and_wait_ever_longer(void **state) {
     assert_int_equal(quota.tokens, RETRY_TOKENS - 7 * 5);
 }
 
+static void an_answer_that_cannot_be_read_is_asked_for_again(void **state) {
+    (void)state;
+    const struct error garbled = {.code = ERROR_CORRUPT, .http_status = 200};
+    const int64_t delays[] = {50, 100, 200, 400, 800, 1600, 3200, -1};
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(delay(&garbled, NULL, 0), delays[i]);
+}
+
 static void a_broken_connection_costs_twice(void **state) {
     (void)state;
     assert_int_equal(delay(&broken, NULL, 0), 50);
@@ -155,6 +163,7 @@ static void delays_never_overflow(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         FRESH(failures_cost_tokens_and_wait_ever_longer),
+        FRESH(an_answer_that_cannot_be_read_is_asked_for_again),
         FRESH(a_broken_connection_costs_twice),
         FRESH(throttles_cost_nothing),
         FRESH(an_empty_bucket_slows),

@@ -43,6 +43,8 @@ static void tables(void **state) {
     taken(name_is_table, "abc", "student.Data-1_x", most, "arn:aws:dynamodb:us-east-1:123456789012:table/studentData",
           "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/abc",
           "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/abc");
+    taken(name_is_table_prefix, "a", "student.Data-drill_", "-", NULL);
+    refused(name_is_table_prefix, "", "a b", "a/", "arn:aws:dynamodb:us-east-1:123456789012:table/x", NULL);
     refused(name_is_table, "", "ab", "a b c", "t/x", over, "arn:aws:dynamodb:us-east-1:123456789012:table/ab",
             "arn:aws:dynamodb:us-east-1:12345678901:table/abc", "arn:aws:dynamodb::123456789012:table/abc",
             "arn:aws:dynamodb:us-east-1:123456789012:table/abc/export/1", "arn:aws:s3:us-east-1:123456789012:table/abc",

@@ -48,7 +48,9 @@ static void a_job_of_two_keys_gives_the_defaults(void **state) {
     assert_string_equal(job->file, "jobs.d/students.conf");
     assert_string_equal(job->table, "studentData");
     assert_null(job->region);
-    assert_int_equal(job->schedule_count, 0);
+    assert_int_equal(job->schedules.count, 0);
+    assert_int_equal(job->drill_schedules.count, 0);
+    assert_string_equal(job->drill_table_prefix, "students-drill-");
     assert_string_equal(zone_name(job->zone), "UTC");
     assert_int_equal(job->randomized_delay, 0);
     assert_int_equal(job->timeout, 0);
@@ -92,8 +94,8 @@ static void the_contracts_example_is_good(void **state) {
                        "[Email]\nFrom=backup@example.edu.vn\nTo=registrar@example.edu.vn\n"
                        "LinkExpires=1h\n");
     const struct job_config *job = config->jobs[0];
-    assert_int_equal(job->schedule_count, 1);
-    assert_string_equal(schedule_text(job->schedules[0]), "0 2 * * *");
+    assert_int_equal(job->schedules.count, 1);
+    assert_string_equal(schedule_text(job->schedules.items[0]), "0 2 * * *");
     assert_string_equal(zone_name(job->zone), "Asia/Ho_Chi_Minh");
     assert_string_equal(job->role_arn, "arn:aws:iam::123456789012:role/DynamoDBBackupRole");
     assert_string_equal(job->prefix, "backups/");
@@ -144,9 +146,10 @@ static void every_key_of_a_job_is_kept(void **state) {
         "Region=eu-west-1\nTemplate=/t\nConfigurationSet=set\n"
         "[CloudWatch]\nLogGroup=/g\nLogStream=s\nRetentionDays=30\nRegion=eu-west-2\n"
         "[Retention]\nKeepLast=3\nKeepHourly=24\nKeepDaily=7\nKeepWeekly=5\nKeepMonthly=12\nKeepYearly=75\n"
-        "KeepWithin=1y 6months\n");
+        "KeepWithin=1y 6months\n"
+        "[Drill]\nSchedule=0 5 * * 0\nSchedule=@monthly\nTablePrefix=scratch.\n");
     const struct job_config *job = config->jobs[0];
-    assert_int_equal(job->schedule_count, 2);
+    assert_int_equal(job->schedules.count, 2);
     assert_int_equal(job->randomized_delay, 5 * MINUTE_MS);
     assert_false(job->enabled);
     assert_int_equal(job->overlap, CONFIG_OVERLAP_QUEUE);
@@ -183,6 +186,9 @@ static void every_key_of_a_job_is_kept(void **state) {
     assert_string_equal(job->log_stream, "s");
     assert_int_equal(job->retention_days, 30);
     assert_string_equal(job->logs_region, "eu-west-2");
+    assert_int_equal(job->drill_schedules.count, 2);
+    assert_string_equal(schedule_text(job->drill_schedules.items[1]), "@monthly");
+    assert_string_equal(job->drill_table_prefix, "scratch.");
     assert_int_equal(job->keep_last, 3);
     assert_int_equal(job->keep_hourly, 24);
     assert_int_equal(job->keep_daily, 7);
@@ -200,7 +206,7 @@ static void the_main_file_gives_defaults_to_jobs(void **state) {
         parse_job("[Job]\nRetryFor=1h\nSchedule=0 3 * * *\n[Email]\nFrom=a@x.org\nTo=b@x.org\nTo=c@x.org\n", "");
     const struct job_config *job = config->jobs[0];
     assert_int_equal(job->retry_for, HOUR_MS);
-    assert_int_equal(job->schedule_count, 1);
+    assert_int_equal(job->schedules.count, 1);
     assert_int_equal(config_list_length(job->mail_to), 2);
     config_unref(config);
 }
@@ -212,8 +218,8 @@ static void a_jobs_key_replaces_the_default_lists_included(void **state) {
                   "[Job]\nRetryFor=2h\nSchedule=0 4 * * *\nSchedule=0 5 * * *\n[Email]\nTo=d@x.org\n");
     const struct job_config *job = config->jobs[0];
     assert_int_equal(job->retry_for, 2 * HOUR_MS);
-    assert_int_equal(job->schedule_count, 2);
-    assert_string_equal(schedule_text(job->schedules[0]), "0 4 * * *");
+    assert_int_equal(job->schedules.count, 2);
+    assert_string_equal(schedule_text(job->schedules.items[0]), "0 4 * * *");
     assert_int_equal(config_list_length(job->mail_to), 1);
     assert_string_equal(job->mail_to[0], "d@x.org");
     config_unref(config);
@@ -223,7 +229,7 @@ static void an_empty_assignment_resets_a_list(void **state) {
     (void)state;
     struct config *config =
         parse_job("[Job]\nSchedule=0 3 * * *\n", "[Job]\nSchedule=\n[Destination]\nTags=a=1\nTags=\nTags=b=2\n");
-    assert_int_equal(config->jobs[0]->schedule_count, 0);
+    assert_int_equal(config->jobs[0]->schedules.count, 0);
     assert_string_equal(config->jobs[0]->tags, "b=2");
     config_unref(config);
 }

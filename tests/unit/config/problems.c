@@ -37,7 +37,6 @@ static void an_unknown_section_is_told_once_and_its_keys_are_not(void **state) {
 
 static void what_is_not_built_is_known(void **state) {
     (void)state;
-    expect_problem("[Drill]\nSchedule=0 2 * * *\n", 1, "[Drill]", "not supported yet");
     expect_problem("[Link]\nVia=s3\n", 1, "[Link]", "not supported yet");
     expect_problem("[Job]\nPingUrl=https://x\n", 2, "PingUrl", "not supported yet");
     expect_problem("Columns=a b\n", 1, "Columns", "not supported yet");

@@ -27,7 +27,8 @@
     "Cc=d@example.org\nReplyTo=e@example.org\nOn=failure\nLinkExpires=2h\nRegion=us-east-1\n"                          \
     "[CloudWatch]\nLogGroup=/backups\nLogStream=s\nRetentionDays=30\nRegion=us-east-1\n"                               \
     "[Retention]\nKeepLast=1\nKeepHourly=2\nKeepDaily=3\nKeepWeekly=4\nKeepMonthly=5\nKeepYearly=6\n"                  \
-    "KeepWithin=1y 2months 3w 4h 30min\n"
+    "KeepWithin=1y 2months 3w 4h 30min\n"                                                                              \
+    "[Drill]\nSchedule=@monthly\nTablePrefix=scratch-\n"
 
 /* Saved, restored, and saved again: the texts are the same only where every setting came back. */
 static struct config *there_and_back(struct config *config, const struct config *current) {
@@ -53,7 +54,7 @@ static void every_setting_comes_back(void **state) {
     assert_null(restored->endpoints[0]);
     assert_int_equal(restored->stop_timeout, 7000);
     assert_true(restored->buffer_memory == UINT64_C(96) << 20);
-    assert_int_equal(job->schedule_count, 2);
+    assert_int_equal(job->schedules.count, 2);
     assert_string_equal(zone_name(job->zone), "Asia/Ho_Chi_Minh");
     assert_int_equal(job->resume_within, 3 * 3600 * 1000);
     assert_int_equal(job->randomized_delay, 90000);
@@ -70,6 +71,8 @@ static void every_setting_comes_back(void **state) {
     assert_string_equal(job->mail_to[2], "c@example.org");
     assert_int_equal(job->mail_on, CONFIG_MAIL_FAILURE);
     assert_int_equal(job->retention_days, 30);
+    assert_int_equal(job->drill_schedules.count, 1);
+    assert_string_equal(job->drill_table_prefix, "scratch-");
     config_unref(restored);
     config_unref(current);
     config_unref(config);

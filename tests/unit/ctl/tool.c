@@ -324,6 +324,9 @@ static void check_needs_no_daemon(void **state) {
     expect(world, "check", 0, "small: table tab to s3://bucket/small/; 0 2 * * *; @weekly in UTC\n  2", "");
     write_file(job, "[Job]\nTable=tab\nRegion=us-east-1\n[Destination]\nBucket=bucket\n");
     expect(world, "check", 0, "; only on demand\n", "");
+    write_file(job, "[Job]\nTable=tab\nRegion=us-east-1\n[Destination]\nBucket=bucket\n[Drill]\nSchedule=@weekly\n");
+    expect(world, "check", 0, "; only on demand\n drill into small-drill-...; @weekly in UTC\n  2", "");
+    expect(world, "check|--json", 0, "\"next_drill\": [\n", "");
     write_file(job, "[Job]\nTable=tab\nRegion=us-east-1\nEnabled=no\n[Destination]\nBucket=bucket\n");
     expect(world, "check", 0, "; disabled\n", "");
     write_file(job, "[Job]\nTable=tab\nRegion=us-east-1\n[Destination]\nFromat=json\n");

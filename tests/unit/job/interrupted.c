@@ -19,7 +19,8 @@ struct world *begin(const char *job) {
 }
 
 struct world *begin_files(unsigned segments) {
-    _cleanup_free_ char *job = x_printf("PartSize=64K\nCompression=none\n[Scan]\nSegments=%u\n", segments);
+    _cleanup_free_ char *job =
+        x_printf("PartSize=64K\nCompression=none\n[Scan]\nSegments=%u\n[Drill]\nSchedule=@weekly\n", segments);
     struct world *world = begin(job);
     for (unsigned page = 0; page < 16; page++)
         world_page(world, page % segments, 4, 10000);
@@ -27,8 +28,9 @@ struct world *begin_files(unsigned segments) {
 }
 
 struct world *begin_both(unsigned segments) {
-    _cleanup_free_ char *job =
-        x_printf("Format=dynamodb-json json\nPartSize=5M\nCompression=none\n[Scan]\nSegments=%u\n", segments);
+    _cleanup_free_ char *job = x_printf(
+        "Format=dynamodb-json json\nPartSize=5M\nCompression=none\n[Scan]\nSegments=%u\n[Drill]\nSchedule=@weekly\n",
+        segments);
     struct world *world = begin(job);
     for (unsigned page = 0; page < 17; page++)
         world_flat_page(world, page % segments, 1, MIB);

@@ -135,6 +135,25 @@ static void the_very_keys_of_a_run_are_known(void **state) {
     backup_names_fini(&names);
 }
 
+static void a_scratch_tables_name_fits_whatever_its_prefix(void **state) {
+    (void)state;
+    static const unsigned char random[] = {0xde, 0xad, 0xbe, 0xef}, other[] = {0xde, 0xad, 0xbe, 0xee};
+    assert_key(scratch_table_name("studentData-drill-", 1751767200123, random),
+               "studentData-drill-20250706-020000-deadbeef");
+    char prefix[256] = "";
+    memset(prefix, 'p', 231);
+    _cleanup_free_ char *most = scratch_table_name(prefix, 1751767200123, random);
+    assert_int_equal(strlen(most), 255);
+    assert_string_equal(most + 231, "20250706-020000-deadbeef");
+    memset(prefix, 'p', 255);
+    _cleanup_free_ char *cut = scratch_table_name(prefix, 1751767200123, random);
+    _cleanup_free_ char *another = scratch_table_name(prefix, 1751767200123, other);
+    assert_int_equal(strlen(cut), 255);
+    assert_int_equal(cut[246], '-');
+    assert_int_equal(strspn(cut + 247, "0123456789abcdef"), 8);
+    assert_string_not_equal(cut, another);
+}
+
 static void a_tables_arn_names_its_region(void **state) {
     (void)state;
     assert_key(table_arn_region("arn:aws:dynamodb:eu-west-1:123456789012:table/t"), "eu-west-1");
@@ -163,6 +182,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(the_very_keys_of_a_run_are_known),
         cmocka_unit_test(a_tables_arn_names_its_region),
+        cmocka_unit_test(a_scratch_tables_name_fits_whatever_its_prefix),
         cmocka_unit_test(what_was_just_made_is_not_of_the_future),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,8 @@ static void end_process(struct town *town) {
     jobs_free(take_pointer(town->jobs));
     if (town->alarms)
         alarm_queue_free(take_pointer(town->alarms));
+    state_free(take_pointer(town->world->shared.state)); /* in the same turn, as the daemon does */
     run_for(&town->world->loop, 1);
-    state_free(take_pointer(town->world->shared.state));
 }
 
 /* The process before it may still be writing: it has the lock as long as that takes. */

@@ -13,10 +13,21 @@ static unsigned pace(void) {
     return preloaded && strstr(preloaded, "vgpreload") ? 7 : 1;
 }
 
-static unsigned requests_of_a_run(struct world *(*make)(unsigned), unsigned segments) {
+/* Of the items, as a drill compares it: the run's id is always the same here, and so is the key. */
+static char *digest_of(const struct world *world) {
+    const struct cloud_object *file = cloud_find(world->cloud, "/backup.json");
+    struct json_object *backup = json_parse(file->bytes.data, file->bytes.length, NULL);
+    char *digest = x_strdup(json_string(backup, "item_digest"));
+    json_object_put(backup);
+    assert_non_null(digest);
+    return digest;
+}
+
+static unsigned requests_of_a_run(struct world *(*make)(unsigned), unsigned segments, char **digest) {
     struct world *world = make(segments);
     world_run(world);
     assert_resumed(world, 0);
+    *digest = digest_of(world);
     unsigned count = cloud_count(world->cloud, "");
     end(world);
     return count;
@@ -69,11 +80,15 @@ static void kill_and_resume(struct world *world, bool carried_out, unsigned requ
 /* Two cuts of `pages_a_cut` pages, those that wait for their turn, those in flight. */
 static unsigned each_request(struct world *(*make)(unsigned), unsigned segments, unsigned pages_a_cut,
                              bool carried_out) {
-    unsigned requests = requests_of_a_run(make, segments), kept = 0, bound = 2 * pages_a_cut + 6 + segments + 1;
+    _cleanup_free_ char *whole = NULL;
+    unsigned requests = requests_of_a_run(make, segments, &whole), kept = 0, bound = 2 * pages_a_cut + 6 + segments + 1;
     unsigned step = make == begin_both && segments > 1 ? 3 : 1; /* the order of requests is any there */
     for (unsigned i = 0; i < requests; i += step * pace()) {
         struct world *world = make(segments);
         kill_and_resume(world, carried_out, i, bound);
+        _cleanup_free_ char *digest = cloud_find(world->cloud, "/backup.json") ? digest_of(world) : NULL;
+        if (digest && world_has_said(world, "goes on from cut"))
+            assert_string_equal(digest, whole); /* what an uninterrupted run records */
         kept += world_has_said(world, "goes on from cut") && !world_has_said(world, "goes on from cut 0");
         end(world);
     }
@@ -137,7 +152,8 @@ static void stop_and_resume(struct world *world, unsigned request) {
 }
 
 static void each_stop(struct world *(*make)(unsigned), unsigned segments, unsigned every) {
-    unsigned requests = requests_of_a_run(make, segments);
+    _cleanup_free_ char *whole = NULL;
+    unsigned requests = requests_of_a_run(make, segments, &whole);
     for (unsigned i = 0; i < requests; i += every * pace()) {
         struct world *world = make(segments);
         stop_and_resume(world, i);

@@ -51,7 +51,7 @@ void peer_hang_up(struct peer *peer);
 /* "HTTP/1.1 200 OK" with Content-Length, `head` (lines with CR LF, or "") and `body`; the caller frees. */
 char *peer_answer(int status, const char *head, const char *body);
 
-/* Runs the loop until `*what` is true; fails the test after 10 s. */
+/* Runs the loop until `*what` is true; fails the test after two minutes. */
 void run_until(uv_loop_t *loop, const bool *what);
 
 /* Runs the loop for so long. */

@@ -235,6 +235,25 @@ static void there_may_be_no_time(void **state) {
     error_clear(&error);
 }
 
+static void several_schedules_add_up(void **state) {
+    (void)state;
+    struct zone *zone = zone_of("UTC");
+    struct schedule_list list = {0};
+    int64_t next;
+    assert_false(schedule_list_next(&list, zone, 0, &next));
+    schedule_list_take(&list, schedule_of("0 0 30 2 *"));
+    assert_false(schedule_list_next(&list, zone, 0, &next));
+    schedule_list_take(&list, schedule_of("0 4 * * *"));
+    schedule_list_take(&list, schedule_of("0 2 1 * *"));
+    assert_true(schedule_list_next(&list, zone, utc(2026, 1, 1, 0, 0), &next));
+    assert_int_equal(next, utc(2026, 1, 1, 2, 0));
+    assert_true(schedule_list_next(&list, zone, utc(2026, 1, 1, 2, 0), &next));
+    assert_int_equal(next, utc(2026, 1, 1, 4, 0));
+    schedule_list_fini(&list);
+    assert_int_equal(list.count, 0);
+    zone_unref(zone);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_run_is_the_judges),
@@ -243,6 +262,7 @@ int main(void) {
         cmocka_unit_test(a_repeated_time_runs_once_unless_its_hour_is_a_star),
         cmocka_unit_test(seconds_count),
         cmocka_unit_test(there_may_be_no_time),
+        cmocka_unit_test(several_schedules_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

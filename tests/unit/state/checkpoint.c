@@ -73,7 +73,8 @@ static struct checkpoint_step *step_of(unsigned number, unsigned segment, const 
                                                                .etag = x_strdup("part")};
     step->number = number;
     step->cut = (struct checkpoint_cut){.items = 10 * number, .parts = {number, number}};
-    step->counts = (struct checkpoint_counts){10 * number, number, 5000 * number, 1, 2, 3, 4, 0.5 * number};
+    step->counts = (struct checkpoint_counts){
+        10 * number, number, 5000 * number, 1, 2, 3, 4, 0.5 * number, {{number, 2, 3, UINT64_MAX}, 10 * number}};
     step->at = 1751767200999 + number;
     step->scan_started = 1751767200456;
     return step;
@@ -134,6 +135,7 @@ static void cuts_add_up(void **state) {
     assert_int_equal(checkpoint.run.last_cut, 1751767200999 + 3);
     assert_int_equal(checkpoint.run.counts.items, 30);
     assert_int_equal(checkpoint.run.counts.ns, 3);
+    assert_true(item_digest_equal(&checkpoint.run.counts.digest, &(struct item_digest){{3, 2, 3, UINT64_MAX}, 30}));
     assert_true(checkpoint.run.counts.read_units > 1.49 && checkpoint.run.counts.read_units < 1.51);
     assert_int_equal(checkpoint.position_count, 2);
     assert_int_equal(checkpoint.positions[0].segment, 7);

@@ -175,6 +175,26 @@ static void what_was_asked_for_before_the_end_is_carried_out(void **state) {
     assert_int_equal(rows(world), 1);
 }
 
+/* Start-up reads while what it has found already makes it write. */
+static void at_once_and_by_a_worker_do_not_meet(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step made = {"CREATE TABLE t(x)", .clock = &clock}, steps[40];
+    open_state(world);
+    assert_true(state_do_now(world->state, step_work, &made, NULL));
+    for (size_t i = 0; i < array_length(steps); i++) {
+        struct step now = {"INSERT INTO t VALUES(2)", .clock = &clock};
+        steps[i] = (struct step){"INSERT INTO t VALUES(1)", .clock = &clock};
+        take_step(world, &steps[i]);
+        assert_true(state_do_now(world->state, step_work, &now, NULL));
+        uv_run(&world->loop, UV_RUN_NOWAIT);
+    }
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < array_length(steps); i++)
+        assert_int_equal(steps[i].code, ERROR_NONE);
+    assert_int_equal(rows(world), 2 * (int)array_length(steps));
+}
+
 static void a_second_process_is_refused_by_name(void **state) {
     struct world *world = *state;
     open_state(world);
@@ -364,6 +384,7 @@ int main(void) {
         TEST(transactions_keep_their_order_and_are_whole_or_nothing),
         TEST(a_cancelled_one_is_silent_and_still_released),
         TEST(what_was_asked_for_before_the_end_is_carried_out),
+        TEST(at_once_and_by_a_worker_do_not_meet),
         TEST(a_second_process_is_refused_by_name),
         TEST(nobody_else_reads_it),
         TEST(a_file_that_is_none_is_set_aside),

@@ -31,6 +31,7 @@ static void cloud_unref(struct cloud *cloud) {
     free(cloud->pages);
     store_clear(cloud);
     puts_clear(cloud);
+    free(cloud->scratch);
     free(cloud);
 }
 

@@ -82,7 +82,13 @@ void cloud_unmake(struct cloud *cloud);
  * unprocessed (0: none is); an item with a map "bad" is refused with all of its call. */
 const char *cloud_item(const struct cloud *cloud, const char *id);
 size_t cloud_items(const struct cloud *cloud);
+void cloud_change_item(struct cloud *cloud, const char *id, const char *text); /* one that is there */
 void cloud_give_back(struct cloud *cloud, unsigned every);
+
+/* A table of a drill: made by CreateTable, seen as CREATING at first and as DELETING for a while; its Scan gives what BatchWriteItem put.
+ * Its requests' labels end in "scratch": "DescribeTable scratch". */
+const char *cloud_scratch(const struct cloud *cloud); /* its name; NULL: there is none */
+void cloud_scratch_taken(struct cloud *cloud); /* somebody else makes it first, under whatever name it is asked for */
 
 /* The store. */
 size_t cloud_objects(const struct cloud *cloud);

@@ -59,7 +59,11 @@ struct cloud {
     struct table_item *items; /* put by BatchWriteItem */
     size_t item_count;
     unsigned give_back, put_count, made; /* how often the other table was made */
-    const char *table_id;                /* NULL: id-1 */
+    char *scratch;                       /* a table beside "tab", which holds what was put; NULL: there is none */
+    double scratch_created;
+    unsigned scratch_seen; /* DescribeTable of it while it is being made or deleted */
+    bool scratch_foreign, scratch_going;
+    const char *table_id; /* NULL: id-1 */
     int64_t date;
     struct cloud_object **objects; /* in order of key */
     size_t object_count;
@@ -79,6 +83,8 @@ char *request_query(const struct request *request, const char *name);
 
 char *table_label(const struct request *request);
 void table_serve(struct cloud *cloud, struct request *request);
+bool is_of_scratch(const struct request *request);
+void scratch_serve(struct cloud *cloud, struct request *request);
 void puts_serve(struct cloud *cloud, struct request *request);
 void made_serve(struct cloud *cloud, struct request *request); /* the other table, that may be made */
 void puts_clear(struct cloud *cloud);

@@ -21,6 +21,13 @@ const char *cloud_item(const struct cloud *cloud, const char *id) {
     return NULL;
 }
 
+void cloud_change_item(struct cloud *cloud, const char *id, const char *text) {
+    size_t at = 0;
+    while (strcmp(cloud->items[at].id, id) != 0)
+        at++;
+    x_replace(&cloud->items[at].text, text);
+}
+
 size_t cloud_items(const struct cloud *cloud) {
     return cloud->item_count;
 }
@@ -65,9 +72,15 @@ static bool is_valid(struct json_object *puts) {
     return count >= 1 && count <= 25;
 }
 
+/* The one table that a call puts into. */
+static const char *table_put(struct json_object *body) {
+    struct json_object_iterator first = json_object_iter_begin(json_object_at(body, "RequestItems"));
+    return json_object_iter_peek_name(&first);
+}
+
 void puts_serve(struct cloud *cloud, struct request *request) {
     struct json_object *body = json_parse(request->body, request->length, NULL);
-    const char *table = strstr(request->body, "\"tab\":") ? "tab" : "new";
+    const char *table = table_put(body);
     struct json_object *puts = json_array_at(json_object_at(body, "RequestItems"), table);
     if (!puts || !is_valid(puts)) {
         json_object_put(body);

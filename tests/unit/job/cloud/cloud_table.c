@@ -57,6 +57,8 @@ char *table_label(const struct request *request) {
     if (!target)
         return NULL;
     const char *operation = strchr(target, '.') + 1;
+    if (is_of_scratch(request))
+        return x_printf("%s scratch", operation);
     if (strcmp(operation, "Scan") != 0)
         return x_strdup(operation);
     if (strstr(request->body, "\"COUNT\""))
@@ -103,7 +105,9 @@ static void scan(const struct cloud *cloud, struct request *request) {
 }
 
 void table_serve(struct cloud *cloud, struct request *request) {
-    if (strncmp(request->label, "Scan", 4) == 0)
+    if (strstr(request->label, " scratch"))
+        scratch_serve(cloud, request);
+    else if (strncmp(request->label, "Scan", 4) == 0)
         scan(cloud, request);
     else if (strcmp(request->label, "DescribeTable") == 0 && strstr(request->body, "\"tab\""))
         describe(cloud, request);

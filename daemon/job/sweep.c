@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One struct a table that was left:
+ *
+ *     REMOVE (job/scratch.h) --gone, or not ours--> FORGET -> done
+ *       ^   |  could not be deleted: said once
+ *       +-- WAIT 1 min ... 1 h
+ */
+#include "job/sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "job/scratch.h"
+
+#define FIRST_WAIT MINUTE_MS
+#define MOST_WAIT  HOUR_MS
+#define LANDING    (3 * SECOND_MS) /* the process before may have died with CreateTable on its way, a moment ago */
+
+struct swept {
+    struct sweep *sweep;
+    struct scratch_table table;
+    struct aws_session *session;
+    struct scratch_removal *removal;
+    struct state_op *forgetting;
+    uv_timer_t timer;
+    int64_t wait;
+    bool told; /* that it could not be deleted */
+};
+
+struct sweep {
+    struct engine *engine;
+    struct state *state;
+    struct swept **items;
+    size_t count;
+};
+
+static void say(const struct swept *swept, enum event_kind kind, const struct error *error, char *message) {
+    struct event *event = EVENT(kind, .job = swept->table.job, .run = swept->table.run, .message = message);
+    event->error = error;
+    report(swept->sweep->engine->shared.reporter, event);
+    free(message);
+}
+
+static void remove_table(struct swept *swept);
+
+static void on_timer(uv_timer_t *timer) {
+    remove_table(timer->data);
+}
+
+static void on_forgotten(void *arg, const struct error *error) {
+    struct swept *swept = arg;
+    (void)error; /* it is looked for once more at the next start */
+    swept->forgetting = NULL;
+}
+
+static void on_removed(void *arg, const struct error *error) {
+    struct swept *swept = arg;
+    swept->removal = NULL;
+    if (error && error->code != ERROR_EXISTS) {
+        if (!swept->told)
+            say(swept, EVENT_SCRATCH_LEFT, error,
+                x_printf("the scratch table %s in %s, which a drill that was cut off has left, may still be there",
+                         swept->table.name, swept->table.region));
+        swept->told = true;
+        uv_timer_start(&swept->timer, on_timer, (uint64_t)swept->wait, 0);
+        swept->wait = swept->wait * 2 < MOST_WAIT ? swept->wait * 2 : MOST_WAIT;
+        return;
+    }
+    say(swept, EVENT_SCRATCH_REMOVED, NULL,
+        x_printf("the scratch table %s in %s, which a drill that was cut off had planned, is %s", swept->table.name,
+                 swept->table.region, error ? "not ours: left alone" : "gone"));
+    swept->forgetting = scratch_forget(swept->sweep->state, &swept->table, on_forgotten, swept);
+}
+
+static void remove_table(struct swept *swept) {
+    int64_t landing = swept->sweep->engine->shared.landing ? swept->sweep->engine->shared.landing : LANDING;
+    swept->removal = scratch_remove_start(swept->session, &swept->table, landing, on_removed, swept);
+}
+
+/* ------------------------------------------------------------ life */
+
+static enum credential_source_kind source_kind(const char *name) {
+    if (name && strcmp(name, "env") == 0)
+        return SOURCE_ENV;
+    if (name && strcmp(name, "profile") == 0)
+        return SOURCE_PROFILE;
+    return name && strcmp(name, "imds") == 0 ? SOURCE_IMDS : SOURCE_AUTO;
+}
+
+static struct aws_session *session_for(struct engine *engine, const struct scratch_table *table) {
+    _cleanup_free_ char *name = credential_session_name(table->job);
+    struct credential_settings settings = {.source = source_kind(table->access.source),
+                                           .profile = table->access.profile,
+                                           .role_arn = table->access.role_arn,
+                                           .external_id = table->access.external_id,
+                                           .session_name = name,
+                                           .duration_s = HOUR_MS / SECOND_MS,
+                                           .region = table->region};
+    struct credential_provider *provider = credential_store_get(engine->store, &settings);
+    struct aws_session *session = aws_session_new(engine->client, provider, table->region, NULL);
+    credential_provider_unref(provider);
+    return session;
+}
+
+/* Takes the table. */
+static struct swept *swept_new(struct sweep *sweep, struct scratch_table *table) {
+    struct swept *swept = x_calloc(1, sizeof *swept);
+    *swept = (struct swept){.sweep = sweep, .table = *table, .wait = FIRST_WAIT};
+    swept->session = session_for(sweep->engine, &swept->table);
+    swept->timer.data = swept;
+    uv_timer_init(sweep->engine->shared.loop, &swept->timer);
+    remove_table(swept);
+    return swept;
+}
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+static void swept_free(struct swept *swept) {
+    scratch_remove_cancel(swept->removal);
+    state_cancel(swept->forgetting);
+    aws_session_free(swept->session);
+    scratch_table_fini(&swept->table);
+    uv_close((uv_handle_t *)&swept->timer, on_closed);
+}
+
+struct sweep *sweep_start(struct engine *engine, struct state *state, struct error *error) {
+    struct scratch_table *tables;
+    size_t count;
+    if (!scratch_load(state, &tables, &count, error) || !count) {
+        free(tables);
+        return NULL;
+    }
+    struct sweep *sweep = x_calloc(1, sizeof *sweep);
+    *sweep = (struct sweep){engine_ref(engine), state, x_calloc(count, sizeof(struct swept *)), count};
+    for (size_t i = 0; i < count; i++)
+        sweep->items[i] = swept_new(sweep, &tables[i]);
+    free(tables);
+    return sweep;
+}
+
+void sweep_free(struct sweep *sweep) {
+    if (!sweep)
+        return;
+    for (size_t i = 0; i < sweep->count; i++)
+        swept_free(sweep->items[i]);
+    free(sweep->items);
+    engine_unref(sweep->engine);
+    free(sweep);
+}
