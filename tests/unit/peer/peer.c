@@ -231,20 +231,36 @@ char *peer_answer(int status, const char *head, const char *body) {
 /* Long enough for a sanitizer on a busy machine; what really hangs is found all the same. */
 #define PATIENCE_S 120
 
-/* Timers run before the loop waits for sockets: without the stop it would go on to wait, for ever where nothing comes. */
+struct waiting {
+    const bool *what;
+    bool *out;
+};
+
 static void on_limit(uv_timer_t *timer) {
     *(bool *)timer->data = true;
-    uv_stop(timer->loop);
+}
+
+/* Timers run before the loop waits for sockets: what they have brought must not be waited for. */
+static void on_prepare(uv_prepare_t *prepare) {
+    const struct waiting *waiting = prepare->data;
+    if (*waiting->out || (waiting->what && *waiting->what))
+        uv_stop(prepare->loop);
 }
 
 static void run(uv_loop_t *loop, const bool *what, uint64_t ms, bool *out) {
+    struct waiting waiting = {what, out};
     uv_timer_t *timer = x_calloc(1, sizeof *timer);
+    uv_prepare_t *prepare = x_calloc(1, sizeof *prepare);
     uv_timer_init(loop, timer);
+    uv_prepare_init(loop, prepare);
     timer->data = out;
+    prepare->data = &waiting;
     uv_timer_start(timer, on_limit, ms, 0);
+    uv_prepare_start(prepare, on_prepare);
     while (!*out && !(what && *what))
         uv_run(loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)timer, (uv_close_cb)free);
+    uv_close((uv_handle_t *)prepare, (uv_close_cb)free);
 }
 
 void run_until(uv_loop_t *loop, const bool *what) {
