@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "job/restore.h"
+#include "state/restores.h"
 
 struct restore_world {
     struct world *world;
@@ -195,6 +196,30 @@ static void a_restore_dropped_anywhere_leaves_no_handle(void **state) {
     assert_false(world->over);
 }
 
+struct recollection {
+    bool over;
+    size_t parts;
+};
+
+static void on_found(void *arg, const struct restore_memory *memory, const struct error *error) {
+    struct recollection *found = arg;
+    assert_null(error);
+    *found = (struct recollection){.over = true, .parts = memory->part_count};
+}
+
+/* Until the state has noted that many parts of the restore into table new. */
+static void until_noted(struct restore_world *world, size_t parts) {
+    const struct restore_key key = {.source = world->world->result.uri, .target = "eu-west-1 new"};
+    struct recollection found = {0};
+    for (uint64_t start = uv_hrtime(); found.parts < parts; run_for(&world->world->loop, 5)) {
+        if (uv_hrtime() - start > 120 * (uint64_t)1000000000)
+            fail_msg("%zu parts noted, not %zu", found.parts, parts);
+        found.over = false;
+        restores_find(world->world->shared.state, &key, on_found, &found);
+        run_until(&world->world->loop, &found.over);
+    }
+}
+
 static void an_interrupted_restore_goes_on(void **state) {
     struct restore_world *world = *state;
     open_state(world);
@@ -203,9 +228,7 @@ static void an_interrupted_restore_goes_on(void **state) {
     cloud_rule(world->world->cloud, &(struct cloud_rule){.match = "data/00003", .act = CLOUD_HOLD});
     start(world, CREATE);
     unsigned most = world->world->items;
-    while (cloud_items(world->world->cloud) < most / 2)
-        run_for(&world->world->loop, 5);
-    run_for(&world->world->loop, 300); /* the notes of the parts that stand */
+    until_noted(world, 2);
     restore_cancel(take_pointer(world->restore));
     cloud_forget_held(world->world->cloud);
     cloud_no_rules(world->world->cloud);
