@@ -35,6 +35,7 @@ def role(name):
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'slow: too long to run under ASan as well')
+    config.addinivalue_line('markers', 'plain: runs nothing that a sanitizer could look into')
     config.addinivalue_line('markers', 'core: the few that valgrind runs too')
     config.addinivalue_line('markers', 'alone: measures time, so nothing may run beside it')
     for name in list(os.environ):

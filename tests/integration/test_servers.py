@@ -18,6 +18,8 @@ from cloud import Cloud
 from conftest import HOST, HOST_ARN, ROLE, client, role
 from servers.tls import make_ca
 
+pytestmark = pytest.mark.plain
+
 MIB = 1 << 20
 WRONG = {'access_key': HOST['access_key'], 'secret_key': 'not-the-secret'}
 UNKNOWN = {'access_key': 'AKIAUNKNOWN000000000', 'secret_key': 'x'}
