@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two ways to the same answer. The portable one walks from character to character. The vectors look at each byte together
- * with the three before it, 16 at a time, and know only whether something is wrong; what and where, the portable way then says,
- * from the last character that began before.
+ * Two ways to the same answer. The portable one walks from character to character. The vectors (utf8_vectors.h) look at each
+ * byte together with the three before it, 16 or 32 at a time, and know only whether something is wrong; what and where, the
+ * portable way then says, from the last character that began before.
  *
  * The vectors' way is Keiser's and Lemire's (Validating UTF-8 In Less Than One Instruction Per Byte, 2021): whatever two bytes
  * in a row can do wrong has a bit of its own, and three tables of 16, by half a byte each, agree on the bits that apply. That
@@ -10,6 +10,7 @@
  */
 #include "base/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@
 #elif defined __aarch64__
 #include <arm_neon.h>
 #endif
+
+#define SHORT 64 /* bytes that are not worth a vector */
 
 /* (RFC 3629, section 4.) */
 size_t utf8_character(const char *text, size_t length) {
@@ -71,82 +74,7 @@ static size_t portable(const char *text, size_t length) {
     return walk(text, length, 0);
 }
 
-#if defined __x86_64__
-#define NAME      "ssse3"
-#define TARGET    __attribute__((target("ssse3")))
-#define SUPPORTED __builtin_cpu_supports("ssse3")
-
-typedef __m128i vector;
-
-TARGET static inline vector load(const void *bytes) {
-    return _mm_loadu_si128((const __m128i *)bytes);
-}
-
-/* The byte `count` before each: of `now`, and at its start of `before`. */
-#define BEFORE(now, before, count) _mm_alignr_epi8(now, before, 16 - (count))
-
-TARGET static inline vector look_up(vector table, vector index) {
-    return _mm_shuffle_epi8(table, index);
-}
-
-TARGET static inline vector high_half(vector bytes) {
-    return _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
-}
-
-TARGET static inline vector low_half(vector bytes) {
-    return _mm_and_si128(bytes, _mm_set1_epi8(0x0f));
-}
-
-/* 0x80 where the byte is `least` or more; `least` over 0x80. */
-TARGET static inline vector at_least(vector bytes, unsigned char least) {
-    return _mm_and_si128(_mm_subs_epu8(bytes, _mm_set1_epi8((char)(least - 0x80))), _mm_set1_epi8((char)0x80));
-}
-
-#define AND(a, b)   _mm_and_si128(a, b)
-#define OR(a, b)    _mm_or_si128(a, b)
-#define XOR(a, b)   _mm_xor_si128(a, b)
-#define ZERO        _mm_setzero_si128()
-#define IS_ASCII(v) (!_mm_movemask_epi8(v))
-#define IS_ZERO(v)  (_mm_movemask_epi8(_mm_cmpeq_epi8(v, ZERO)) == 0xffff)
-
-#elif defined __aarch64__
-#define NAME      "neon"
-#define TARGET    /* every 64-bit ARM has it */
-#define SUPPORTED true
-
-typedef uint8x16_t vector;
-
-static inline vector load(const void *bytes) {
-    return vld1q_u8(bytes);
-}
-
-#define BEFORE(now, before, count) vextq_u8(before, now, 16 - (count))
-
-static inline vector look_up(vector table, vector index) {
-    return vqtbl1q_u8(table, index);
-}
-
-static inline vector high_half(vector bytes) {
-    return vshrq_n_u8(bytes, 4);
-}
-
-static inline vector low_half(vector bytes) {
-    return vandq_u8(bytes, vdupq_n_u8(0x0f));
-}
-
-static inline vector at_least(vector bytes, unsigned char least) {
-    return vandq_u8(vcgeq_u8(bytes, vdupq_n_u8(least)), vdupq_n_u8(0x80));
-}
-
-#define AND(a, b)   vandq_u8(a, b)
-#define OR(a, b)    vorrq_u8(a, b)
-#define XOR(a, b)   veorq_u8(a, b)
-#define ZERO        vdupq_n_u8(0)
-#define IS_ASCII(v) (vmaxvq_u8(v) < 0x80)
-#define IS_ZERO(v)  (!vmaxvq_u8(v))
-#endif
-
-#ifdef NAME
+#if defined __x86_64__ || defined __aarch64__
 /* What two bytes in a row can do wrong. */
 enum {
     TOO_SHORT = 1 << 0,  /* a first byte, and no second */
@@ -180,14 +108,6 @@ static const uint8_t second_high[16] = {
 };
 /* clang-format on */
 
-/* Not zero where something is wrong with a byte of `now`, seen with those before it. */
-TARGET static inline vector wrong(vector now, vector before) {
-    vector one = BEFORE(now, before, 1), two = BEFORE(now, before, 2), three = BEFORE(now, before, 3);
-    vector pairs = AND(AND(look_up(load(first_high), high_half(one)), look_up(load(first_low), low_half(one))),
-                       look_up(load(second_high), high_half(now)));
-    return XOR(pairs, OR(at_least(two, 0xe0), at_least(three, 0xf0)));
-}
-
 /* The start of the character that the byte before `at` belongs to. What lies before `at` was found right, but may end in the
  * middle of a character. */
 static size_t character_start(const char *text, size_t at) {
@@ -199,40 +119,106 @@ static size_t character_start(const char *text, size_t at) {
     }
     return start;
 }
-
-TARGET static size_t vectors(const char *text, size_t length) {
-    vector before = ZERO;
-    size_t at = 0;
-    for (; length - at >= 64; at += 64) {
-        vector a = load(text + at), b = load(text + at + 16), c = load(text + at + 32), d = load(text + at + 48);
-        vector all = OR(OR(a, b), OR(c, d));
-        /* (A character that the block before left open is seen at this one's first bytes.) */
-        if (IS_ASCII(OR(all, before)))
-            continue;
-        if (!IS_ZERO(OR(OR(wrong(a, before), wrong(b, a)), OR(wrong(c, b), wrong(d, c)))))
-            break;
-        before = d;
-    }
-    return walk(text, length, character_start(text, at));
-}
-
-static bool supported(void) {
-    return SUPPORTED;
-}
-#else
-#define NAME "none"
-
-static size_t vectors(const char *text, size_t length) {
-    return portable(text, length);
-}
-
-static bool supported(void) {
-    return false;
-}
 #endif
 
+#if defined __x86_64__
+#define TARGET __attribute__((target("ssse3")))
+#define CHECK  check_ssse3
+#define WRONG  wrong_ssse3
+#define VECTOR __m128i
+/* The byte `count` before each: of `now`, and at its start of `before`. */
+#define BEFORE(now, before, count) _mm_alignr_epi8(now, before, 16 - (count))
+#define LOAD(bytes)                _mm_loadu_si128((const __m128i *)(const void *)(bytes))
+#define TABLE(bytes)               LOAD(bytes)
+#define LOOK_UP(table, index)      _mm_shuffle_epi8(table, index)
+#define HIGH_HALF(v)               _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(0x0f))
+#define LOW_HALF(v)                _mm_and_si128(v, _mm_set1_epi8(0x0f))
+/* 0x80 where the byte is `least` or more; `least` over 0x80. */
+#define AT_LEAST(v, least)                                                                                             \
+    _mm_and_si128(_mm_subs_epu8(v, _mm_set1_epi8((char)((least)-0x80))), _mm_set1_epi8((char)0x80))
+#define AND(a, b)   _mm_and_si128(a, b)
+#define OR(a, b)    _mm_or_si128(a, b)
+#define XOR(a, b)   _mm_xor_si128(a, b)
+#define ZERO        _mm_setzero_si128()
+#define IS_ASCII(v) (!_mm_movemask_epi8(v))
+#define IS_ZERO(v)  (_mm_movemask_epi8(_mm_cmpeq_epi8(v, ZERO)) == 0xffff)
+#include "utf8_vectors.h"
+
+#define TARGET                     __attribute__((target("avx2")))
+#define CHECK                      check_avx2
+#define WRONG                      wrong_avx2
+#define VECTOR                     __m256i
+#define BEFORE(now, before, count) _mm256_alignr_epi8(now, _mm256_permute2x128_si256(before, now, 0x21), 16 - (count))
+#define LOAD(bytes)                _mm256_loadu_si256((const __m256i *)(const void *)(bytes))
+#define TABLE(bytes)               _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(bytes)))
+#define LOOK_UP(table, index)      _mm256_shuffle_epi8(table, index)
+#define HIGH_HALF(v)               _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0f))
+#define LOW_HALF(v)                _mm256_and_si256(v, _mm256_set1_epi8(0x0f))
+#define AT_LEAST(v, least)                                                                                             \
+    _mm256_and_si256(_mm256_subs_epu8(v, _mm256_set1_epi8((char)((least)-0x80))), _mm256_set1_epi8((char)0x80))
+#define AND(a, b)   _mm256_and_si256(a, b)
+#define OR(a, b)    _mm256_or_si256(a, b)
+#define XOR(a, b)   _mm256_xor_si256(a, b)
+#define ZERO        _mm256_setzero_si256()
+#define IS_ASCII(v) (!_mm256_movemask_epi8(v))
+#define IS_ZERO(v)  _mm256_testz_si256(v, v)
+#include "utf8_vectors.h"
+
+static bool has_ssse3(void) {
+    return __builtin_cpu_supports("ssse3");
+}
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2");
+}
+
+#elif defined __aarch64__
+#define TARGET                     /* every 64-bit ARM has it */
+#define CHECK                      check_neon
+#define WRONG                      wrong_neon
+#define VECTOR                     uint8x16_t
+#define BEFORE(now, before, count) vextq_u8(before, now, 16 - (count))
+#define LOAD(bytes)                vld1q_u8((const uint8_t *)(const void *)(bytes))
+#define TABLE(bytes)               LOAD(bytes)
+#define LOOK_UP(table, index)      vqtbl1q_u8(table, index)
+#define HIGH_HALF(v)               vshrq_n_u8(v, 4)
+#define LOW_HALF(v)                vandq_u8(v, vdupq_n_u8(0x0f))
+#define AT_LEAST(v, least)         vandq_u8(vcgeq_u8(v, vdupq_n_u8(least)), vdupq_n_u8(0x80))
+#define AND(a, b)                  vandq_u8(a, b)
+#define OR(a, b)                   vorrq_u8(a, b)
+#define XOR(a, b)                  veorq_u8(a, b)
+#define ZERO                       vdupq_n_u8(0)
+#define IS_ASCII(v)                (vmaxvq_u8(v) < 0x80)
+#define IS_ZERO(v)                 (!vmaxvq_u8(v))
+#include "utf8_vectors.h"
+#endif
+
+static bool always(void) {
+    return true;
+}
+
+/* Best first. */
+static const struct {
+    const char *name;
+    size_t (*check)(const char *text, size_t length);
+    bool (*here)(void);
+} ways[] = {
+#if defined __x86_64__
+    {"avx2", check_avx2, has_avx2},
+    {"ssse3", check_ssse3, has_ssse3},
+#elif defined __aarch64__
+    {"neon", check_neon, always},
+#endif
+    {"portable", portable, always},
+};
+
 size_t utf8_prefix(const char *text, size_t length) {
-    return length >= 64 && supported() ? vectors(text, length) : portable(text, length);
+    size_t way = 0;
+    if (length < SHORT)
+        return portable(text, length);
+    while (!ways[way].here())
+        way++;
+    return ways[way].check(text, length);
 }
 
 bool utf8_valid(const char *text, size_t length) {
@@ -240,9 +226,11 @@ bool utf8_valid(const char *text, size_t length) {
 }
 
 bool utf8_prefix_by(const char *name, size_t *prefix, const char *text, size_t length) {
-    bool wide = strcmp(name, NAME) == 0;
-    if (wide ? !supported() : strcmp(name, "portable") != 0)
+    size_t way = 0;
+    while (way < sizeof ways / sizeof *ways && strcmp(ways[way].name, name) != 0)
+        way++;
+    if (way == sizeof ways / sizeof *ways || !ways[way].here())
         return false;
-    *prefix = wide ? vectors(text, length) : portable(text, length);
+    *prefix = ways[way].check(text, length);
     return true;
 }

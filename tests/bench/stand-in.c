@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stand-in [--port N] [--verify]: prints its port, then serves DynamoDB and S3 on 127.0.0.1 until it is ended.
+ * stand-in [--port N] [--verify] [--tls CERTIFICATE KEY]: prints its port, then serves DynamoDB and S3 on 127.0.0.1 until it is ended.
  *
  * A thread a connection, blocking sockets. Pages go out by one sendmsg() from where they were made; bodies that nobody reads
  * are dropped inside the kernel (MSG_TRUNC), or, with --verify, read against their x-amz-checksum-crc32. GET /_figures tells
@@ -9,7 +9,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,15 +32,54 @@
 struct server {
     int listener;
     bool verify;
+    SSL_CTX *tls; /* NULL: plain HTTP */
     struct figures figures;
 };
 
 struct connection {
     struct server *server;
     int fd;
+    SSL *tls; /* NULL: plain HTTP */
     char head[HEAD_MOST + 1];
     size_t filled; /* bytes in `head`: the request's, then what came after it */
 };
+
+/* ------------------------------------------------------------ bytes */
+
+/* As recv() and send() answer. */
+static ssize_t take(const struct connection *connection, char *to, size_t room) {
+    if (!connection->tls)
+        return recv(connection->fd, to, room, 0);
+    return SSL_read(connection->tls, to, room < INT_MAX ? (int)room : INT_MAX);
+}
+
+static bool give_over_tls(SSL *tls, const struct iovec *runs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (runs[i].iov_len && SSL_write(tls, runs[i].iov_base, (int)runs[i].iov_len) <= 0)
+            return false;
+    return true;
+}
+
+static bool give(const struct connection *connection, struct iovec *runs, size_t count) {
+    if (connection->tls)
+        return give_over_tls(connection->tls, runs, count);
+    while (count) {
+        struct msghdr message = {.msg_iov = runs, .msg_iovlen = count};
+        ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+        if (sent < 0)
+            return false;
+        while (count && (size_t)sent >= runs->iov_len) {
+            sent -= (ssize_t)runs->iov_len;
+            runs++;
+            count--;
+        }
+        if (count) {
+            runs->iov_base = (char *)runs->iov_base + sent;
+            runs->iov_len -= (size_t)sent;
+        }
+    }
+    return true;
+}
 
 /* ------------------------------------------------------------ requests */
 
@@ -93,7 +134,7 @@ static size_t read_head(struct connection *connection) {
             return (size_t)(end - connection->head) + 4;
         if (connection->filled == HEAD_MOST)
             return 0;
-        ssize_t got = recv(connection->fd, connection->head + connection->filled, HEAD_MOST - connection->filled, 0);
+        ssize_t got = take(connection, connection->head + connection->filled, HEAD_MOST - connection->filled);
         if (got <= 0)
             return 0;
         connection->filled += (size_t)got;
@@ -117,7 +158,7 @@ static bool keep_body(struct connection *connection, size_t head, struct request
     uint64_t left = request->length - got;
     bool good = buffer_append(&request->body, bytes, got);
     while (good && left) {
-        ssize_t more = recv(connection->fd, bytes, left < HEAD_MOST ? (size_t)left : HEAD_MOST, 0);
+        ssize_t more = take(connection, bytes, left < HEAD_MOST ? (size_t)left : HEAD_MOST);
         good = more > 0 && buffer_append(&request->body, bytes, (size_t)more);
         left -= good ? (uint64_t)more : 0;
     }
@@ -126,13 +167,15 @@ static bool keep_body(struct connection *connection, size_t head, struct request
 }
 
 static bool drop_body(const struct connection *connection, uint64_t left) {
-    while (left) {
-        ssize_t got = recv(connection->fd, NULL, left < (1U << 30) ? (size_t)left : 1U << 30, MSG_TRUNC);
-        if (got <= 0)
-            return false;
-        left -= (uint64_t)got;
+    char *bytes = connection->tls ? x_malloc(PIECE) : NULL;
+    ssize_t got = 1;
+    while (left && got > 0) {
+        got = bytes ? take(connection, bytes, left < PIECE ? (size_t)left : PIECE)
+                    : recv(connection->fd, NULL, left < (1U << 30) ? (size_t)left : 1U << 30, MSG_TRUNC);
+        left -= got > 0 ? (uint64_t)got : 0;
     }
-    return true;
+    free(bytes);
+    return left == 0;
 }
 
 static bool verify_body(struct connection *connection, size_t head, struct request *request) {
@@ -141,7 +184,7 @@ static bool verify_body(struct connection *connection, size_t head, struct reque
     uint64_t left = request->length - got;
     uint32_t crc = crc32_update(0, bytes, got);
     while (left) {
-        ssize_t more = recv(connection->fd, bytes, left < PIECE ? (size_t)left : PIECE, 0);
+        ssize_t more = take(connection, bytes, left < PIECE ? (size_t)left : PIECE);
         if (more <= 0)
             break;
         crc = crc32_update(crc, bytes, (size_t)more);
@@ -156,10 +199,10 @@ static bool verify_body(struct connection *connection, size_t head, struct reque
 }
 
 static bool read_body(struct connection *connection, size_t head, struct request *request) {
-    static const char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    static char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
     char *early;
     if (request->expects && connection->filled == head &&
-        send(connection->fd, proceed, sizeof proceed - 1, MSG_NOSIGNAL) < 0)
+        !give(connection, &(struct iovec){proceed, sizeof proceed - 1}, 1))
         return false;
     if (request->target || bucket_keeps(request))
         return keep_body(connection, head, request);
@@ -172,25 +215,6 @@ static bool read_body(struct connection *connection, size_t head, struct request
 }
 
 /* ------------------------------------------------------------ answers */
-
-static bool send_all(int fd, struct iovec *runs, size_t count) {
-    while (count) {
-        struct msghdr message = {.msg_iov = runs, .msg_iovlen = count};
-        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-        if (sent < 0)
-            return false;
-        while (count && (size_t)sent >= runs->iov_len) {
-            sent -= (ssize_t)runs->iov_len;
-            runs++;
-            count--;
-        }
-        if (count) {
-            runs->iov_base = (char *)runs->iov_base + sent;
-            runs->iov_len -= (size_t)sent;
-        }
-    }
-    return true;
-}
 
 static bool send_answer(const struct connection *connection, const struct answer *answer) {
     _cleanup_buffer_ struct buffer head = BUFFER_INIT(BUFFER_OURS);
@@ -210,7 +234,7 @@ static bool send_answer(const struct connection *connection, const struct answer
     buffer_printf(&head, "HTTP/1.1 %d OK\r\nDate: %s\r\nContent-Length: %" PRIu64 "\r\n%s\r\n", answer->status, date,
                   length, answer->headers.data ? answer->headers.data : "");
     runs[0] = (struct iovec){head.data, head.length};
-    return send_all(connection->fd, runs, count);
+    return give(connection, runs, count);
 }
 
 static void tell_figures(struct figures *figures, const struct request *request, struct answer *answer) {
@@ -255,14 +279,30 @@ static bool serve_one(struct connection *connection) {
 
 static void *serve(void *arg) {
     struct connection *connection = arg;
-    while (serve_one(connection))
-        ;
+    if (connection->server->tls) {
+        connection->tls = SSL_new(connection->server->tls);
+        SSL_set_fd(connection->tls, connection->fd);
+    }
+    if (!connection->tls || SSL_accept(connection->tls) == 1)
+        while (serve_one(connection))
+            ;
+    SSL_free(connection->tls);
     close(connection->fd);
     free(connection);
     return NULL;
 }
 
 /* ------------------------------------------------------------ life */
+
+static SSL_CTX *tls_with(const char *certificate, const char *key) {
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+    if (!tls || SSL_CTX_use_certificate_chain_file(tls, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1) {
+        fprintf(stderr, "stand-in: %s or %s cannot be used\n", certificate, key);
+        exit(EXIT_FAILURE);
+    }
+    return tls;
+}
 
 static int listen_on(uint16_t port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -312,11 +352,15 @@ int main(int argc, char **argv) {
             server->verify = true;
         else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc)
             port = strtoul(argv[++i], NULL, 10);
-        else {
-            fprintf(stderr, "usage: stand-in [--port N] [--verify]\n");
+        else if (strcmp(argv[i], "--tls") == 0 && i + 2 < argc) {
+            server->tls = tls_with(argv[i + 1], argv[i + 2]);
+            i += 2;
+        } else {
+            fprintf(stderr, "usage: stand-in [--port N] [--verify] [--tls CERTIFICATE KEY]\n");
             return 2;
         }
     }
+    signal(SIGPIPE, SIG_IGN);
     tables_init();
     server->listener = listen_on((uint16_t)port);
     accept_all(server);

@@ -11,7 +11,7 @@
 
 #include "base/memory.h"
 
-static const char *const ways[] = {"portable", "ssse3", "neon"};
+static const char *const ways[] = {"portable", "ssse3", "avx2", "neon"};
 
 /* What follows from the number: its bits, one shape a length, and no shape that a shorter one could spell. */
 static size_t character(const unsigned char *text, size_t length) {
