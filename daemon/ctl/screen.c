@@ -15,10 +15,14 @@ static size_t columns(void) {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79;
 }
 
-static bool draw(const struct long_call *call, const struct json_object *progress) {
+/* Whether a line stands there now. */
+static bool show_step(const struct long_call *call, const struct json_object *reply, bool drawn) {
     _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+    const struct json_object *progress = json_object_at(reply, "progress");
+    if (!progress && call->started)
+        call->started(call, reply);
     if (!progress || !isatty(STDERR_FILENO))
-        return false;
+        return drawn;
     call->progress(call->name, progress, clock_wall(), columns(), &line);
     fprintf(stderr, "\r%s\033[K", line.data); /* to the end of the line */
     fflush(stderr);
@@ -40,7 +44,7 @@ enum status screen_follow(struct backend *backend, const struct long_call *call)
     _cleanup_error_ struct error error = {0};
     enum status status = STATUS_NO_DAEMON;
     bool drawn = false;
-    if (!backend_call(backend, call->method, call->parameters, true, &error)) {
+    if (!backend_call(backend, call->method, call->parameters, !call->briefly, &error)) {
         say_error(&error);
         return status;
     }
@@ -49,12 +53,12 @@ enum status screen_follow(struct backend *backend, const struct long_call *call)
         bool received = backend_receive(backend, &answer, &error);
         more = received && answer.continues && !answer.error;
         if (more) {
-            drawn |= draw(call, json_object_at(answer.parameters, "progress"));
+            drawn = show_step(call, answer.parameters, drawn);
         } else {
             wipe(drawn);
             status = !received      ? say_lost(call, &error)
                      : answer.error ? say_refusal(&answer, call->json)
-                                    : call->result(answer.parameters, call->json);
+                                    : call->result(call, answer.parameters);
         }
         control_answer_fini(&answer);
     }

@@ -10,11 +10,13 @@
 struct long_call {
     const char *method;
     struct json_object *parameters; /* taken */
-    const char *name;               /* in front of the line: the backup */
+    bool briefly;                   /* one reply, at once: what was started goes on without us */
+    const char *name;               /* in front of the line: the job, the backup, the table */
     bool json;
     void (*progress)(const char *name, const struct json_object *progress, int64_t now, size_t columns,
                      struct buffer *out);
-    enum status (*result)(const struct json_object *reply, bool json); /* prints it */
+    void (*started)(const struct long_call *call, const struct json_object *reply); /* a reply before; may be NULL */
+    enum status (*result)(const struct long_call *call, const struct json_object *reply); /* prints it */
 };
 
 /* From the call to its last reply. An error has been said. */

@@ -7,11 +7,11 @@
 #include "say.h"
 #include "screen.h"
 
-static enum status say_result(const struct json_object *reply, bool json) {
+static enum status say_result(const struct long_call *call, const struct json_object *reply) {
     _cleanup_buffer_ struct buffer out = BUFFER_INIT(BUFFER_OURS);
     const struct json_object *result = json_object_at(reply, "result");
     const char *word = json_string(result, "result");
-    if (json) {
+    if (call->json) {
         say_json(result ? result : reply);
     } else {
         render_verify(result, &out);
