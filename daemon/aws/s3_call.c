@@ -158,6 +158,7 @@ static void call_free(struct s3_call *call) {
     s3_page_fini(&call->page);
     free(call->etag);
     free(call->from);
+    free(call->below);
     free(call);
 }
 
@@ -213,6 +214,24 @@ static bool page_goes_on(const struct s3_call *call, struct error *error) {
     return false;
 }
 
+/* What is not below the prefix was not asked for, and whoever reads on cuts the prefix off. */
+static bool is_below(const struct s3_call *call, const char *key, struct error *error) {
+    if (strncmp(key, call->below, strlen(call->below)) == 0)
+        return true;
+    error_set(error, ERROR_CORRUPT, "it lists \"%s\", which does not begin with \"%s\"", key, call->below);
+    return false;
+}
+
+static bool page_is_below(const struct s3_call *call, struct error *error) {
+    const struct s3_page *page = &call->page;
+    bool good = true;
+    for (size_t i = 0; call->below && good && i < page->entry_count; i++)
+        good = is_below(call, page->entries[i].key, error);
+    for (size_t i = 0; call->below && good && i < page->prefix_count; i++)
+        good = is_below(call, page->prefixes[i], error);
+    return good;
+}
+
 static enum s3_outcome read_answer(struct s3_call *call, const struct http_answer *http, struct error *error) {
     read_headers(call, http);
     if (http->status == 404) {
@@ -221,7 +240,8 @@ static enum s3_outcome read_answer(struct s3_call *call, const struct http_answe
         classify_answer(error, AWS_S3, http);
         return S3_FAILED;
     }
-    if (call->root && !(s3_page_parse(&call->page, call->root, http, error) && page_goes_on(call, error))) {
+    if (call->root && !(s3_page_parse(&call->page, call->root, http, error) && page_goes_on(call, error) &&
+                        page_is_below(call, error))) {
         if (error->http_status == 0)
             error->http_status = http->status;
         return S3_FAILED;

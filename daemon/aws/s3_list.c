@@ -39,6 +39,7 @@ struct s3_call *s3_list_objects(const struct s3_bucket *bucket, const struct s3_
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_list_request(&call->request, bucket, list);
     call->from = x_strdup(list->token);
+    call->below = x_strdup(list->prefix);
     return start_list(call, "ListBucketResult");
 }
 
@@ -67,5 +68,6 @@ struct s3_call *s3_list_uploads(const struct s3_bucket *bucket, const char *pref
     if (marker)
         s3_request_fragment(&call->request, marker);
     call->from = x_strdup(marker);
+    call->below = x_strdup(prefix);
     return start_list(call, "ListMultipartUploadsResult");
 }

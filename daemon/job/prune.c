@@ -248,14 +248,14 @@ static void on_surveyed(void *arg, const struct survey_result *survey, const str
                                 .open = &prune->open,
                                 .in_use = prune->engine->shared.in_use,
                                 .runs = prune->runs,
-                                .machine_id = prune->engine->machine_id,
-                                .wall = aws_client_wall(prune->engine->client)()};
+                                .machine_id = prune->engine->machine_id};
     prune_decide(&prune->result, &facts);
     enter(prune, NEXT);
 }
 
 static void survey(struct prune *prune) {
-    struct survey_options options = {&prune->place->bucket, prune->job->prefix, prune->job->name, prune->table_arn};
+    struct survey_options options = {&prune->place->bucket, prune->job->prefix, prune->job->name, prune->table_arn,
+                                     aws_client_wall(prune->engine->client)};
     prune->survey = survey_start(&options, on_surveyed, prune);
 }
 

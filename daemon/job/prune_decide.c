@@ -148,7 +148,7 @@ void prune_decide(struct prune_result *result, const struct prune_facts *facts) 
     result->list = x_calloc(survey->count + 1, sizeof *result->list);
     result->foreign = survey->foreign;
     result->now = survey->now * SECOND_MS;
-    result->held = clock_is_off(facts->wall, result->now);
+    result->held = clock_is_off(survey->wall, result->now);
     for (size_t i = 0; i < survey->count; i++) {
         const struct survey_folder *folder = &survey->folders[i];
         result->list[result->count++] = (struct prune_item){.names = names_copy(&folder->names),

@@ -38,7 +38,8 @@ struct survey {
     struct s3_call *list;
     struct look **looks;
     size_t count, started, ended;
-    int64_t now;
+    int64_t (*clock)(void);
+    int64_t now, wall;
     survey_done *done;
     void *arg;
 };
@@ -78,7 +79,8 @@ static void fail(struct survey *survey, const struct error *error) {
 }
 
 static void finish(struct survey *survey) {
-    struct survey_result result = {.folders = x_calloc(survey->count + 1, sizeof *result.folders), .now = survey->now};
+    struct survey_result result = {
+        .folders = x_calloc(survey->count + 1, sizeof *result.folders), .now = survey->now, .wall = survey->wall};
     for (size_t i = 0; i < survey->count; i++) {
         const struct survey_folder *folder = &survey->looks[i]->folder;
         if (folder->kind == FOLDER_FOREIGN)
@@ -245,6 +247,7 @@ static void on_list(void *arg, const struct s3_answer *answer, const struct erro
         return;
     }
     survey->now = answer->date;
+    survey->wall = survey->clock();
     for (size_t i = 0; i < answer->prefix_count; i++)
         add_folder(survey, answer->prefixes[i]);
     if (answer->next)
@@ -265,6 +268,7 @@ struct survey *survey_start(const struct survey_options *options, survey_done *d
     survey->job = x_strdup(options->job);
     survey->table_arn = x_strdup(options->table_arn);
     survey->parent = x_printf("%sAWSDynamoDB/", options->prefix);
+    survey->clock = options->wall;
     survey->done = done;
     survey->arg = arg;
     list_folders(survey, NULL);

@@ -59,7 +59,6 @@ struct prune_facts {
     const struct in_use *in_use;
     struct prune_runs runs;
     const char *machine_id; /* this host's; NULL: unknown */
-    int64_t wall;           /* our clock, uncorrected; ms since 1970 */
 };
 
 /* Fills an empty result; nothing has been removed. */

@@ -28,7 +28,8 @@ struct survey_folder {
 struct survey_result {
     struct survey_folder *folders; /* in order of ID, oldest first */
     size_t count, foreign;
-    int64_t now; /* seconds since 1970: the store's Date, where it listed; 0: it sent none */
+    int64_t now;  /* seconds since 1970: the store's Date, where it listed; 0: it sent none */
+    int64_t wall; /* ms since 1970: our own clock, at that moment */
 };
 
 /* Exactly one is given; borrowed until it returns. Where one folder cannot be looked at, the survey has failed. */
@@ -38,6 +39,7 @@ typedef void survey_done(void *arg, const struct survey_result *result, const st
 struct survey_options {
     const struct s3_bucket *bucket;
     const char *prefix, *job, *table_arn;
+    int64_t (*wall)(void); /* our clock, uncorrected; ms since 1970 */
 };
 
 struct survey;

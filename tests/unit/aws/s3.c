@@ -307,7 +307,7 @@ static void list_asks_with_encoding(void **state) {
     assert_int_equal(fake.request.answer_limit, S3_PAGE_MOST);
     fake_answer(200, "",
                 "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>n</NextContinuationToken>"
-                "<Contents><Key>k</Key></Contents></ListBucketResult>");
+                "<Contents><Key>a b/k</Key></Contents></ListBucketResult>");
     assert_done(&heard);
     assert_int_equal(heard.entries, 1);
     assert_true(heard.truncated);
@@ -315,6 +315,23 @@ static void list_asks_with_encoding(void **state) {
     s3_cancel(s3_list_objects(&bucket, &(struct s3_list){0}, hear, &plain));
     assert_string_equal(fake.line, "GET b /?list-type=2&encoding-type=url&max-keys=1000");
     assert_string_equal(fake.needs, "s3:ListBucket on b");
+}
+
+static void a_list_of_what_was_not_asked_for_is_an_error(void **state) {
+    (void)state;
+    static const char *const strays[] = {"<Contents><Key>p/</Key></Contents>", "<Contents><Key></Key></Contents>",
+                                         "<CommonPrefixes><Prefix>q/AWSDynamoDB/</Prefix></CommonPrefixes>"};
+    static const char *const names[] = {"p/", "", "q/AWSDynamoDB/"};
+    for (size_t i = 0; i < array_length(strays); i++) {
+        _cleanup_heard_ struct heard heard = {0};
+        _cleanup_free_ char *page =
+            x_printf("<ListBucketResult><IsTruncated>false</IsTruncated>%s</ListBucketResult>", strays[i]);
+        _cleanup_free_ char *words =
+            x_printf("list of s3://b/p/AWS: it lists \"%s\", which does not begin with \"p/AWS\"", names[i]);
+        s3_list_objects(&bucket, &(struct s3_list){.prefix = "p/AWS"}, hear, &heard);
+        fake_answer(200, "", page);
+        assert_failed(&heard, ERROR_CORRUPT, words);
+    }
 }
 
 static void a_list_that_goes_round_is_an_error(void **state) {
@@ -469,6 +486,7 @@ int main(void) {
         WITH_FAKE(deleting_many_goes_in_batches),
         WITH_FAKE(a_batch_that_fails_ends_the_call),
         WITH_FAKE(list_asks_with_encoding),
+        WITH_FAKE(a_list_of_what_was_not_asked_for_is_an_error),
         WITH_FAKE(a_list_that_goes_round_is_an_error),
         WITH_FAKE(a_broken_list_is_not_accepted),
         WITH_FAKE(lists_of_parts_and_uploads),
