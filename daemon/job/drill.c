@@ -328,6 +328,10 @@ void drill_free(struct drill *drill) {
     uv_close((uv_handle_t *)&drill->timer, on_closed);
 }
 
+const struct scratch_table *drill_left(const struct drill *drill) {
+    return drill->left_behind ? &drill->scratch : NULL;
+}
+
 static void on_over(uv_timer_t *timer) {
     struct drill *drill = timer->data;
     struct run_result result = drill->result;

@@ -41,7 +41,7 @@ struct drill {
     struct tally *read_in, *read_back; /* on the way in, on the way out */
     uint64_t written;
     size_t pages; /* being counted */
-    bool scanned, held;
+    bool scanned, held, left_behind;
 
     /* what is under way; NULL where nothing is */
     struct catalog *catalog;

@@ -14,8 +14,6 @@
 #include "base/random.h"
 #include "drill_private.h"
 
-#define LANDING (3 * SECOND_MS) /* for a CreateTable that was dropped on its way */
-
 /* ------------------------------------------------------------ CHECK, PLAN */
 
 static void fail_exists(struct drill *drill) {
@@ -186,8 +184,10 @@ static void on_removed(void *arg, const struct error *error) {
         return;
     }
     struct error told = error_copy(error), first = {0};
+    drill->left_behind = true;
     error_advice(&told,
-                 "it is tried again when the daemon starts; to do it by hand: aws dynamodb delete-table "
+                 "it is tried again, after a minute at first, and when the daemon starts; to do it by hand: aws "
+                 "dynamodb delete-table "
                  "--region %s --table-name %s",
                  drill->scratch.region, drill->scratch.name);
     if (drill->result.outcome == RUN_SUCCEEDED) {
@@ -202,7 +202,7 @@ static void on_removed(void *arg, const struct error *error) {
 
 /* The run's patience may be at its end: deleting begins with a new one. */
 void drill_delete(struct drill *drill) {
-    int64_t landing = drill->engine->shared.landing ? drill->engine->shared.landing : LANDING;
+    int64_t landing = engine_landing(drill->engine);
     drill->patience.last_success = clock_monotonic();
     drill->removal = scratch_remove_start(drill->session, &drill->scratch, drill->table == TABLE_OURS ? 0 : landing,
                                           on_removed, drill);

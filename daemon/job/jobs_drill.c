@@ -107,6 +107,9 @@ static void on_over(void *arg, struct run_result *result) {
     struct job *job = arg;
     struct jobs *jobs = job->jobs;
     struct job_order *started = &job->drill.started;
+    const struct scratch_table *left = drill_left(job->drill.drill);
+    if (left && !jobs->stopping)
+        jobs->sweep = sweep_add(jobs->sweep, started->engine, jobs->shared.state, left);
     leave(job);
     end_drill(job, result);
     bool mailed = mailing_wanted(started->settings, job->drill.last.outcome);

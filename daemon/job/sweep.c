@@ -14,9 +14,8 @@
 #include "base/memory.h"
 #include "job/scratch.h"
 
-#define FIRST_WAIT MINUTE_MS
+#define FIRST_WAIT 20 /* landings: a minute */
 #define MOST_WAIT  HOUR_MS
-#define LANDING    (3 * SECOND_MS) /* the process before may have died with CreateTable on its way, a moment ago */
 
 struct swept {
     struct sweep *sweep;
@@ -49,6 +48,11 @@ static void on_timer(uv_timer_t *timer) {
     remove_table(timer->data);
 }
 
+static void wait_for_more(struct swept *swept) {
+    uv_timer_start(&swept->timer, on_timer, (uint64_t)swept->wait, 0);
+    swept->wait = swept->wait * 2 < MOST_WAIT ? swept->wait * 2 : MOST_WAIT;
+}
+
 static void on_forgotten(void *arg, const struct error *error) {
     struct swept *swept = arg;
     (void)error; /* it is looked for once more at the next start */
@@ -64,19 +68,19 @@ static void on_removed(void *arg, const struct error *error) {
                 x_printf("the scratch table %s in %s, which a drill that was cut off has left, may still be there",
                          swept->table.name, swept->table.region));
         swept->told = true;
-        uv_timer_start(&swept->timer, on_timer, (uint64_t)swept->wait, 0);
-        swept->wait = swept->wait * 2 < MOST_WAIT ? swept->wait * 2 : MOST_WAIT;
+        wait_for_more(swept);
         return;
     }
     say(swept, EVENT_SCRATCH_REMOVED, NULL,
-        x_printf("the scratch table %s in %s, which a drill that was cut off had planned, is %s", swept->table.name,
-                 swept->table.region, error ? "not ours: left alone" : "gone"));
+        x_printf("the scratch table %s in %s, which a drill had planned, is %s", swept->table.name, swept->table.region,
+                 error ? "not ours: left alone" : "gone"));
     swept->forgetting = scratch_forget(swept->sweep->state, &swept->table, on_forgotten, swept);
 }
 
+/* The process before may have died with CreateTable on its way, a moment ago. */
 static void remove_table(struct swept *swept) {
-    int64_t landing = swept->sweep->engine->shared.landing ? swept->sweep->engine->shared.landing : LANDING;
-    swept->removal = scratch_remove_start(swept->session, &swept->table, landing, on_removed, swept);
+    swept->removal =
+        scratch_remove_start(swept->session, &swept->table, engine_landing(swept->sweep->engine), on_removed, swept);
 }
 
 /* ------------------------------------------------------------ life */
@@ -107,11 +111,10 @@ static struct aws_session *session_for(struct engine *engine, const struct scrat
 /* Takes the table. */
 static struct swept *swept_new(struct sweep *sweep, struct scratch_table *table) {
     struct swept *swept = x_calloc(1, sizeof *swept);
-    *swept = (struct swept){.sweep = sweep, .table = *table, .wait = FIRST_WAIT};
+    *swept = (struct swept){.sweep = sweep, .table = *table, .wait = FIRST_WAIT * engine_landing(sweep->engine)};
     swept->session = session_for(sweep->engine, &swept->table);
     swept->timer.data = swept;
     uv_timer_init(sweep->engine->shared.loop, &swept->timer);
-    remove_table(swept);
     return swept;
 }
 
@@ -136,9 +139,26 @@ struct sweep *sweep_start(struct engine *engine, struct state *state, struct err
     }
     struct sweep *sweep = x_calloc(1, sizeof *sweep);
     *sweep = (struct sweep){engine_ref(engine), state, x_calloc(count, sizeof(struct swept *)), count};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         sweep->items[i] = swept_new(sweep, &tables[i]);
+        remove_table(sweep->items[i]);
+    }
     free(tables);
+    return sweep;
+}
+
+struct sweep *sweep_add(struct sweep *sweep, struct engine *engine, struct state *state,
+                        const struct scratch_table *table) {
+    if (!sweep) {
+        sweep = x_calloc(1, sizeof *sweep);
+        *sweep = (struct sweep){.engine = engine_ref(engine), .state = state};
+    }
+    struct scratch_table copy = scratch_table_copy(table);
+    struct swept *swept = swept_new(sweep, &copy);
+    swept->told = true; /* by its drill */
+    sweep->items = x_realloc(sweep->items, (sweep->count + 1) * sizeof(struct swept *));
+    sweep->items[sweep->count++] = swept;
+    wait_for_more(swept);
     return sweep;
 }
 

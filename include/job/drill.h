@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "job/backup.h"
 #include "job/engine.h"
+#include "state/scratch.h"
 #include "state/state.h"
 
 /* Engine and config are referenced; `job` is one of `config`'s. */
@@ -37,6 +38,9 @@ struct drill;
 struct drill *drill_start(const struct drill_order *order, drill_done *done, void *arg);
 
 struct drill_progress drill_progress(const struct drill *drill);
+
+/* The scratch table that could not be deleted, and stands in the state; NULL: none. To be asked inside `done`. */
+const struct scratch_table *drill_left(const struct drill *drill);
 
 /* Ends the drill and deletes its table; `done` follows with RUN_CANCELLED. `why`: "cancelled by root", "the daemon stops". */
 void drill_cancel(struct drill *drill, const char *why);

@@ -22,9 +22,9 @@ struct town {
     struct state *state;
     struct drill *drill;
     struct sweep *sweep;
-    unsigned before; /* requests that came before the drill's */
-    unsigned times;  /* that done fired */
-    bool over;
+    unsigned before;        /* requests that came before the drill's */
+    unsigned times;         /* that done fired */
+    bool over, looks_after; /* looks_after: as the daemon does, what a drill could not delete is tried again */
     struct run_result result;
 };
 
@@ -72,8 +72,11 @@ static void end(struct town *town) {
 
 static void on_over(void *arg, struct run_result *result) {
     struct town *town = arg;
+    const struct scratch_table *left = drill_left(town->drill);
     town->times++;
     town->over = true;
+    if (left && town->looks_after)
+        town->sweep = sweep_add(town->sweep, town->world->engine, town->state, left);
     town->drill = NULL;
     run_result_fini(&town->result);
     town->result = *result;
@@ -184,6 +187,24 @@ static void any_request_refused_fails_the_drill(void **state) {
     (void)state;
     each_in_turn((struct cloud_rule){.act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"},
                  fails_and_leaves_nothing);
+}
+
+/* A refusal that ends: what the drill could not delete goes while the process lives. */
+static void a_table_that_could_not_be_deleted_is_tried_again(void **state) {
+    (void)state;
+    struct town *town = begin();
+    town->looks_after = true;
+    cloud_rule(town->world->cloud,
+               &(struct cloud_rule){
+                   .match = "DeleteTable", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied", .times = 3});
+    run_drill(town);
+    assert_int_equal(town->result.outcome, RUN_FAILED);
+    assert_int_equal(remembered(town), 1);
+    for (int i = 0; i < 1000 && remembered(town); i++)
+        run_for(&town->world->loop, 10);
+    assert_nothing_is_left(town);
+    assert_int_equal(cloud_count(town->world->cloud, "DeleteTable"), 4);
+    end(town);
 }
 
 static void passes(struct town *town) {
@@ -339,6 +360,7 @@ static void what_the_backup_recorded_is_compared(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_request_refused_fails_the_drill),
+        cmocka_unit_test(a_table_that_could_not_be_deleted_is_tried_again),
         cmocka_unit_test(any_request_cut_is_made_again),
         cmocka_unit_test(any_answer_lost_is_settled),
         cmocka_unit_test(a_cancel_at_any_request_leaves_nothing),
