@@ -166,27 +166,22 @@ static void on_links(void *arg, const struct link_list *links, const struct erro
     lookup_free(lookup);
 }
 
-/* The objects that a person downloads: the plain ones where there are some, else the data files. */
-static struct json_object *objects_to_link(struct json_object *backup) {
-    struct json_object *outputs = json_array_at(backup, "outputs"), *chosen = NULL;
-    for (size_t i = 0; outputs && i < json_object_array_length(outputs); i++) {
-        struct json_object *output = json_object_array_get_idx(outputs, i);
-        const char *format = json_string(output, "format");
-        if (!chosen || (format && strcmp(format, format_name(FORMAT_DYNAMODB_JSON)) != 0))
-            chosen = json_array_at(output, "objects");
-    }
+/* What a person downloads: the plain objects where there are some, else the data files. NULL: backup.json names none. */
+static const struct source_output *output_to_link(const struct source *source) {
+    const struct source_output *chosen = NULL;
+    for (size_t i = 0; i < source->output_count; i++)
+        if (!chosen || source->outputs[i].format != FORMAT_DYNAMODB_JSON)
+            chosen = &source->outputs[i];
     return chosen;
 }
 
 static void link_found(struct lookup *lookup, const struct found_backup *found) {
-    struct json_object *objects = objects_to_link(found->backup);
-    size_t count = objects ? json_object_array_length(objects) : 0, known = 0;
-    char **keys = x_calloc(count + 1, sizeof *keys);
-    for (size_t i = 0; i < count; i++) {
-        const char *key = json_string(json_object_array_get_idx(objects, i), "key");
-        if (key)
-            keys[known++] = x_strdup(key);
-    }
+    const struct source_output *output = output_to_link(found->source);
+    size_t count = output ? output->object_count : 0, known = 0;
+    char **keys = x_calloc(count + 1, sizeof *keys); /* borrowed */
+    for (size_t i = 0; i < count; i++)
+        if (output->objects[i].key)
+            keys[known++] = output->objects[i].key;
     struct links_request request = {.engine = jobs_engine(lookup->daemon->jobs),
                                     .config = found->config,
                                     .job = found->job,
@@ -201,8 +196,6 @@ static void link_found(struct lookup *lookup, const struct found_backup *found) 
         control_reply_failed(lookup->request, &error);
         lookup_free(lookup);
     }
-    for (size_t i = 0; i < known; i++)
-        free(keys[i]);
     free(keys);
 }
 

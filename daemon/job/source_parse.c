@@ -251,12 +251,18 @@ struct source *source_parse_backup(const char *text, size_t length, bool lenient
 
 /* ------------------------------------------------------------ its place */
 
+/* A backup that was copied elsewhere, with all its folder and the plain objects beside AWSDynamoDB/, is read where it stands. */
 static void lead_home(struct source *source, char **key) {
     _cleanup_free_ char *folder = x_printf("AWSDynamoDB/%s/", source->id);
-    const char *inside = strstr(*key, folder);
-    if (!inside)
+    const char *inside = strstr(*key, folder), *last = strrchr(*key, '/');
+    char *here;
+    last = last ? last + 1 : *key;
+    if (inside)
+        here = x_printf("%s%s", source->root, inside + strlen(folder));
+    else if (strncmp(last, "backup-", strlen("backup-")) == 0)
+        here = x_printf("%s%s", source->prefix, last);
+    else
         return;
-    char *here = x_printf("%s%s", source->root, inside + strlen(folder));
     free(*key);
     *key = here;
 }

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from backups import Backup, parse
+from backups import Backup, all_keys, parse
 from conftest import role
 from items import assert_same_plain
 from mail import box, fetch, links
@@ -82,6 +82,22 @@ def test_ctl_makes_fresh_links(setup, s3, small_table):
         assert found and all(fetch(link)[0] == 200 for link in found)
     done = one.ctl('link', f's3://student-backup/{backup.home}', '--region', 'us-east-1', local=True)
     assert 'X-Amz-Signature=' in done.stdout
+
+
+def test_a_backup_that_was_copied_elsewhere_is_linked_and_verified_where_it_stands(setup, s3, small_table):
+    one = setup()
+    one.job('small', Destination={'Format': 'dynamodb-json json', 'Prefix': 'from/here/'})
+    one.run('small')
+    backup = Backup(s3, 'student-backup', 'from/here/')
+    for key in all_keys(s3, 'student-backup', 'from/here/'):
+        body = s3.get_object(Bucket='student-backup', Key=key)['Body'].read()
+        s3.put_object(Bucket='student-backup', Key=key.replace('from/here/', 'to/'), Body=body)
+        s3.delete_object(Bucket='student-backup', Key=key)
+    copy = f's3://student-backup/to/AWSDynamoDB/{backup.id}/'
+    link, = one.json('link', copy, '--region', 'us-east-1', local=True)['links']
+    assert link['key'].startswith('to/backup-')
+    assert_same_plain(small_table, parse(fetch(link['url'])[1]))
+    assert one.json('verify', copy, '--region', 'us-east-1', local=True)['result'] == 'good'
 
 
 def test_odd_keys_can_be_linked(setup, cloud, s3, small_table):
