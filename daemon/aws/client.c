@@ -106,6 +106,13 @@ struct credential_provider *aws_session_provider(const struct aws_session *sessi
     return session->provider;
 }
 
+void aws_session_rested(struct aws_session *session, int64_t ms) {
+    struct aws_patience *patience = session->patience;
+    int64_t now = session->client->options.monotonic();
+    if (patience)
+        patience->last_success = patience->last_success + ms < now ? patience->last_success + ms : now;
+}
+
 static struct bucket_home *home_of(const struct aws_session *session, const char *bucket) {
     struct bucket_home *home = session->homes;
     while (home && strcmp(home->bucket, bucket) != 0)

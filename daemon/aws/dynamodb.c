@@ -114,6 +114,8 @@ void dynamodb_scan_body(struct buffer *out, const struct dynamodb_scan *scan) {
         buffer_printf(out, ",\"Segment\":%u,\"TotalSegments\":%u", scan->segment, scan->total_segments);
     if (scan->consistent)
         buffer_add(out, ",\"ConsistentRead\":true");
+    if (scan->limit)
+        buffer_printf(out, ",\"Limit\":%u", scan->limit);
     if (scan->start_key) {
         buffer_add(out, ",\"ExclusiveStartKey\":");
         buffer_add(out, scan->start_key);

@@ -170,7 +170,13 @@ static const struct config_key keys[] = {
      .help = "Into how many segments the table is cut for a parallel scan"},
     {SECTION_SCAN, "ConsistentRead", .kind = KIND_BOOLEAN, .slot = JOB(consistent_read), .preset = "no",
      .help = "Strongly consistent reads: twice the read units; not a snapshot either"},
-    LATER(SECTION_SCAN, "ReadCapacity", "How much of the table's read capacity a scan may use"),
+    {SECTION_SCAN, "ReadCapacity", WITHIN(KIND_CAPACITY, JOB(read_capacity), 1, 1000000000), .zero = "none",
+     .preset = "none",
+     .help =
+         "How much of the table's read capacity a scan takes at most: read units a second (500), or a share of what "
+         "the table has provisioned when the run starts (25%), of an on-demand table its maximum throughput; one that "
+         "has "
+         "none is read without a limit, with a warning"},
     {SECTION_SCAN, "Method", WORDS(KIND_CHOICE, CONFIG_NO_SLOT, methods), .preset = "scan",
      .help = "How the table is read"},
 

@@ -109,6 +109,18 @@ static bool read_period(const struct reading *reading) {
     return true;
 }
 
+static bool read_capacity(const struct reading *reading) {
+    const struct config_key *key = reading->key;
+    struct config_capacity capacity = {0};
+    bool none = strcmp(reading->value, key->zero) == 0;
+    if (!none && !value_capacity(reading->value, &capacity))
+        return refuse(reading);
+    if (!none && !capacity.percent && (capacity.value < key->least || capacity.value > key->most))
+        return refuse(reading);
+    *(struct config_capacity *)reading->slot = capacity;
+    return true;
+}
+
 static bool read_boolean(const struct reading *reading) {
     return value_boolean(reading->value, reading->slot) || refuse(reading);
 }
@@ -234,6 +246,7 @@ static const struct {
     [KIND_ZONE] = {read_zone, "a time zone, such as Asia/Ho_Chi_Minh or UTC"},
     [KIND_PERIOD] = {read_period, "years, months, weeks, days, hours and minutes (1y 6months, 4w, 30d, 36h; a month is M or "
                                   "months, a minute min)"},
+    [KIND_CAPACITY] = {read_capacity, NULL},
     [KIND_TAGS] = {read_tags, "KEY=VALUE, separated by commas or on lines of their own"},
 };
 /* clang-format on */
@@ -274,6 +287,10 @@ static void add_bounds(const struct config_key *key, struct buffer *out) {
         value_format_size(out, (uint64_t)key->least);
         buffer_add(out, " to ");
         value_format_size(out, (uint64_t)key->most);
+        break;
+    case KIND_CAPACITY:
+        buffer_printf(out, "units a second from %" PRId64 " to %" PRId64 ", or a share from 1%% to 100%%", key->least,
+                      key->most);
         break;
     case KIND_PERCENT:
         buffer_printf(out, "%" PRId64 "%% to %" PRId64 "%%", key->least, key->most);

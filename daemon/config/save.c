@@ -125,6 +125,11 @@ static struct json_object *assignments(const struct config_key *key, const void 
     case KIND_PERIOD:
         add_period(list, slot);
         break;
+    case KIND_CAPACITY: {
+        const struct config_capacity *capacity = slot;
+        add_number(list, key, capacity->value, capacity->percent ? "%" : "");
+        break;
+    }
     case KIND_TAGS:
         add_tags(list, *(char *const *)slot);
         break;

@@ -3,6 +3,7 @@
 #include "config/value.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -190,6 +191,17 @@ bool value_percent(const char *text, uint64_t *percent) {
     if (!read_digits(&text, &value) || strcmp(text, "%") != 0)
         return false;
     *percent = value;
+    return true;
+}
+
+bool value_capacity(const char *text, struct config_capacity *capacity) {
+    uint64_t value;
+    bool percent = value_percent(text, &value);
+    if (!percent && !value_number(text, &value))
+        return false;
+    if (value > (percent ? 100 : UINT_MAX) || !value)
+        return false;
+    *capacity = (struct config_capacity){(unsigned)value, percent};
     return true;
 }
 

@@ -173,6 +173,13 @@ static void cut(struct buffer *out, size_t from, size_t columns) {
         out->data[at] = '\0';
 }
 
+/* A run that is slow because somebody wanted it so. */
+static void add_pace(const struct json_object *progress, struct buffer *out) {
+    struct json_object *rate;
+    if (json_object_object_get_ex(progress, "read_capacity", &rate) && json_object_get_double(rate) > 0)
+        buffer_printf(out, "  at most %.4g read units/s", json_object_get_double(rate));
+}
+
 void render_progress(const char *job, const struct json_object *progress, int64_t now, size_t columns,
                      struct buffer *out) {
     size_t from = out->length;
@@ -195,6 +202,7 @@ void render_progress(const char *job, const struct json_object *progress, int64_
     format_size(out, (uint64_t)json_integer(progress, streaming ? "raw_bytes" : "stored_bytes", 0));
     if (streaming && items > 0 && seconds >= 1)
         add_rate(out, (double)items / seconds, estimated - items);
+    add_pace(progress, out);
     if (throttles)
         buffer_printf(out, "  %lld throttled", (long long)throttles);
     cut(out, from, columns);

@@ -26,6 +26,7 @@
 #include "backup_private.h"
 #include "base/encoding.h"
 #include "base/memory.h"
+#include "job/definition.h"
 #include "job/resume.h"
 
 static const char *const state_names[] = {
@@ -193,6 +194,23 @@ static void say_notice(const struct backup *backup, const struct aws_session *se
     backup_say(backup, EVENT_RUN_WARNING, notice, NULL);
 }
 
+/* ReadCapacity=, of the table as it is now. */
+static double read_rate(struct backup *backup, const struct table_description *table) {
+    const struct config_capacity *capacity = &backup->job->read_capacity;
+    double has = definition_read_capacity(json_object_at(table->definition, "Table"));
+    if (!capacity->percent)
+        return capacity->value;
+    if (has > 0)
+        return has * capacity->value / 100;
+    free(backup->warning);
+    backup->warning =
+        x_printf("ReadCapacity=%u%%: table %s is on demand and has no maximum throughput to take a share of: "
+                 "it is read without a limit; a number of read units a second would be one",
+                 capacity->value, table->name);
+    backup_say(backup, EVENT_RUN_WARNING, backup->warning, NULL);
+    return 0;
+}
+
 static void on_described(void *arg, const struct table_description *table, const struct error *error) {
     struct backup *backup = arg;
     backup->describe = NULL;
@@ -203,6 +221,8 @@ static void on_described(void *arg, const struct table_description *table, const
     say_notice(backup, backup->table_session);
     backup->clock_offset = table->clock_offset;
     backup->estimated_items = table->items;
+    backup->item_bytes = table->items ? (double)table->bytes / (double)table->items : 0;
+    backup->read_rate = read_rate(backup, table);
     if (!backup->resumed) {
         begin_record(backup, table);
         backup_enter(backup, BEGIN);
@@ -339,6 +359,8 @@ static void stream(struct backup *backup) {
                                 .table = backup->job->table,
                                 .segments = backup->record->segments,
                                 .consistent = backup->job->consistent_read,
+                                .units_a_second = backup->read_rate,
+                                .item_bytes = backup->item_bytes,
                                 .positions = backup->checkpoint.positions,
                                 .position_count = backup->checkpoint.position_count,
                                 .ramp = !backup->job->segments};
@@ -408,6 +430,7 @@ void backup_free(struct backup *backup) {
     error_clear(&backup->failure);
     error_clear(&backup->undo_failure);
     free(backup->region);
+    free(backup->warning);
     config_unref(backup->config);
     engine_unref(backup->engine);
     uv_close((uv_handle_t *)&backup->timer, on_handle_closed);

@@ -53,6 +53,9 @@ struct backup {
     bool named; /* the record has its names: there may be something to undo */
     int64_t started, clock_offset;
     uint64_t estimated_items;
+    double item_bytes; /* what one takes in the table on average; 0: not known */
+    double read_rate;  /* read units a second that the scan takes at most; 0: no limit */
+    char *warning;     /* of the run, should it succeed; NULL: none */
 
     /* of a run that is resumed */
     bool resumed;

@@ -48,9 +48,11 @@ void backup_fill_result(const struct backup *backup, struct run_result *result) 
         return;
     }
     if (backup->counts_are_old)
-        result->warning =
-            x_strdup("the backup is whole, but the state could not be written while it was made: the numbers "
-                     "and files named here are those of an earlier moment; see dynamodb-backupctl show");
+        run_result_warn(
+            result, x_strdup("the backup is whole, but the state could not be written while it was made: the numbers "
+                             "and files named here are those of an earlier moment; see dynamodb-backupctl show"));
+    if (backup->warning)
+        run_result_warn(result, x_strdup(backup->warning));
     result->stored_bytes = backup_record_stored(record);
     list_keys(backup, result);
 }
@@ -69,7 +71,8 @@ struct backup_progress backup_progress(const struct backup *backup) {
                                        .resumed = backup->record->resumed,
                                        .stored_bytes = backup_record_stored(backup->record),
                                        .cuts = backup->record->cut_count,
-                                       .objects = backup_record_objects(backup->record)};
+                                       .objects = backup_record_objects(backup->record),
+                                       .read_rate = backup->read_rate};
     if (backup->scan)
         progress.scan = scan_progress(backup->scan);
     const struct checkpoint_counts *before = &backup->checkpoint.run.counts;

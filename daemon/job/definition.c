@@ -89,6 +89,13 @@ double definition_write_capacity(struct json_object *table) {
     return (double)json_integer(json_object_at(table, "ProvisionedThroughput"), "WriteCapacityUnits", 0);
 }
 
+double definition_read_capacity(struct json_object *table) {
+    int64_t units = json_integer(json_object_at(table, "ProvisionedThroughput"), "ReadCapacityUnits", 0);
+    if (units <= 0)
+        units = json_integer(json_object_at(table, "OnDemandThroughput"), "MaxReadRequestUnits", 0);
+    return units > 0 ? (double)units : 0; /* -1: no maximum */
+}
+
 bool definition_is_active(struct json_object *table) {
     struct json_object *indexes = json_array_at(table, "GlobalSecondaryIndexes");
     if (!is_text(table, "TableStatus", "ACTIVE"))

@@ -247,9 +247,9 @@ static void compare_items(struct job *job, struct run_result *result) {
         return;
     uint64_t least = job->good_items * (uint64_t)(100 - job->started.settings->warn_items_drop) / 100;
     if (result->items < least)
-        result->warning =
-            x_printf("%" PRIu64 " items, after %" PRIu64 " in the backup before: is the table as it should be?",
-                     result->items, job->good_items);
+        run_result_warn(result, x_printf("%" PRIu64 " items, after %" PRIu64
+                                         " in the backup before: is the table as it should be?",
+                                         result->items, job->good_items));
     job->good_items = result->items;
 }
 

@@ -60,6 +60,9 @@ static struct json_object *progress_json(const struct backup *backup) {
     json_put_integer(object, "segments_done", progress.scan.segments_done);
     json_put_integer(object, "segments_in_flight", progress.scan.in_flight);
     json_put_integer(object, "segments_in_flight_most", progress.scan.most_in_flight);
+    json_object_object_add(object, "read_units", json_object_new_double(progress.scan.read_units));
+    json_object_object_add(object, "read_capacity",
+                           progress.read_rate > 0 ? json_object_new_double(progress.read_rate) : NULL);
     json_put_integer(object, "throttles", (int64_t)progress.scan.throttles);
     json_put_integer(object, "pages_given_back", (int64_t)progress.scan.refetched);
     json_put_integer(object, "retries", (int64_t)progress.retries);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Additive increase, multiplicative decrease for the calls in flight; a token bucket for the units. */
+/* Additive increase, multiplicative decrease for the calls in flight; an allowance for the units. */
 #include "job/pace.h"
 
 #include "base/clock.h"
@@ -10,11 +10,8 @@
 #define CALM_MS       (1 * SECOND_MS) /* one burst of throttles halves once */
 
 void pace_init(struct write_pace *pace, double units_a_second, int64_t now) {
-    *pace = (struct write_pace){.at_once = FIRST_AT_ONCE,
-                                .last_halved = now - CALM_MS,
-                                .rate = units_a_second,
-                                .tokens = units_a_second,
-                                .tokens_at = now};
+    *pace = (struct write_pace){.at_once = FIRST_AT_ONCE, .last_halved = now - CALM_MS};
+    allowance_init(&pace->allowance, units_a_second, now);
 }
 
 double pace_estimate(size_t length) {
@@ -23,29 +20,19 @@ double pace_estimate(size_t length) {
 }
 
 bool pace_fits(const struct write_pace *pace, double units) {
-    return pace->rate <= 0 || units <= pace->rate;
+    return pace->allowance.rate <= 0 || units <= pace->allowance.rate;
 }
 
 int64_t pace_wait(struct write_pace *pace, int64_t now) {
-    if (pace->rate <= 0)
-        return 0;
-    pace->tokens += pace->rate * (double)(now - pace->tokens_at) / (double)SECOND_MS;
-    pace->tokens_at = now;
-    if (pace->tokens > pace->rate)
-        pace->tokens = pace->rate;
-    double left = pace->tokens - pace->reserved;
-    if (left > 0)
-        return 0;
-    return 1 + (int64_t)(-left / pace->rate * (double)SECOND_MS);
+    return allowance_wait(&pace->allowance, now);
 }
 
 void pace_reserve(struct write_pace *pace, double units) {
-    pace->reserved += units;
+    allowance_reserve(&pace->allowance, units);
 }
 
 void pace_spend(struct write_pace *pace, double reserved, double units) {
-    pace->reserved -= reserved;
-    pace->tokens -= units;
+    allowance_spend(&pace->allowance, reserved, units);
 }
 
 void pace_throttled(struct write_pace *pace, int64_t now) {

@@ -34,6 +34,15 @@ static enum run_kind run_kind_parse(const char *name) {
     return name && strcmp(name, kinds[RUN_DRILL]) == 0 ? RUN_DRILL : RUN_BACKUP;
 }
 
+void run_result_warn(struct run_result *result, char *sentence) {
+    char *before = result->warning;
+    result->warning = before ? x_printf("%s; %s", before, sentence) : sentence;
+    if (before) {
+        free(before);
+        free(sentence);
+    }
+}
+
 void run_result_fini(struct run_result *result) {
     for (size_t i = 0; i < result->key_count; i++)
         free(result->keys[i]);

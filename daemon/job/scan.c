@@ -6,6 +6,8 @@
  *                                   |  evicted, or no room: the buffer goes back, the segment is ready again
  *                                   |  throttled: fewer in flight (the call itself waits and tries again)
  *
+ * With ReadCapacity= pump() starts a request only while read units are left (job/read_pace.h), else `kick` comes back when they are.
+ *
  * A page counts only when its CRC, its grammar and its counts are right; accept_page() turns anything else into one more
  * try of the same request. A server whose LastEvaluatedKey goes in a circle is found out by Brent's method.
  */
@@ -19,6 +21,7 @@
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "base/memory.h"
+#include "job/read_pace.h"
 
 #define PAGES_A_STEP 2               /* pages per segment in flight, without a throttle, before one more is added */
 #define CALM_MS      (1 * SECOND_MS) /* one burst of throttles halves once */
@@ -37,6 +40,8 @@ struct scan_request {
     struct scan_page *into;
     struct dynamodb_page_sink sink;
     struct dynamodb_call *call;
+    unsigned page_limit; /* items that it asks for at most; 0: as many as there are */
+    double reserved;     /* read units, until it is known what it took */
     bool no_room;
 };
 
@@ -52,8 +57,10 @@ struct scan {
     int64_t last_halved;
     size_t guess; /* bytes of a page, from those that came */
     struct scan_progress progress;
+    struct read_pace pace;
+    int64_t resting_since; /* no request is in flight, for the pace's sake alone; 0: it is not so */
     struct pool_waiter waiter;
-    uv_timer_t kick; /* starts the first requests, and the end, outside of the caller's own call */
+    uv_timer_t kick; /* starts the first requests, and the end, outside of the caller's own call; the pace's waits */
     bool held, ended, freed;
     bool starved; /* a page was refused its memory: to ask for it again at once would only cost read units */
 };
@@ -78,9 +85,15 @@ static unsigned pop_ready(struct scan *scan) {
     return segment;
 }
 
+/* Its page came, or was on its way, and is not used: the table has read it all the same. */
+static void waste_units(const struct scan_request *request) {
+    read_pace_waste(&request->scan->pace, request->reserved);
+}
+
 /* Ends a request whose call has ended or been cancelled. The page inside goes with it unless it was taken. */
 static void request_free(struct scan_request *request) {
     LIST_REMOVE(request, entry);
+    read_pace_drop(&request->scan->pace, request->reserved);
     request->scan->progress.in_flight--;
     scan_page_free(request->into);
     free(request);
@@ -99,11 +112,13 @@ static void end(struct scan *scan, const struct error *error) {
         return;
     scan->ended = true;
     pool_wait_cancel(&scan->waiter);
+    uv_timer_stop(&scan->kick);
     drop_requests(scan);
     scan->events.ended(scan->events.arg, error);
 }
 
 static void pump(struct scan *scan);
+static void on_kick(uv_timer_t *timer);
 
 static void wait_for_memory(struct scan *scan) {
     pool_wait(scan->options.pool, &scan->waiter);
@@ -121,6 +136,7 @@ static void on_evict(void *arg) {
     struct scan *scan = request->scan;
     scan->progress.refetched++;
     push_ready(scan, request->into->segment);
+    waste_units(request);
     dynamodb_cancel(request->call);
     request_free(request);
     wait_for_memory(scan);
@@ -152,9 +168,7 @@ static void on_throttle(void *arg) {
     scan->limit = scan->limit > 1 ? scan->limit / 2 : 1;
 }
 
-/* The page is whole and right, or is asked for again. */
-static bool accept_page(void *arg, const struct http_answer *answer, struct error *error) {
-    struct scan_page *into = ((struct scan_request *)arg)->into;
+static bool is_right(struct scan_page *into, const struct http_answer *answer, struct error *error) {
     uint32_t sent, crc = crc32_update(0, into->page->data, into->page->length);
     if (dynamodb_answer_crc32(answer, &sent) && sent != crc) {
         error_set(error, ERROR_TRANSIENT,
@@ -172,6 +186,15 @@ static bool accept_page(void *arg, const struct http_answer *answer, struct erro
         return false;
     }
     return true;
+}
+
+/* The page is whole and right, or is asked for again, and read again. */
+static bool accept_page(void *arg, const struct http_answer *answer, struct error *error) {
+    struct scan_request *request = arg;
+    if (is_right(request->into, answer, error))
+        return true;
+    waste_units(request);
+    return false;
 }
 
 /* False where the key has been seen before: this segment would never end. */
@@ -204,6 +227,17 @@ static unsigned most_at_once(const struct scan *scan) {
     return scan->options.segments < MOST_AT_ONCE ? scan->options.segments : MOST_AT_ONCE;
 }
 
+static void count_units(struct scan_request *request) {
+    const struct scan_page *into = request->into;
+    struct read_pace_page page = {.limit = request->page_limit,
+                                  .items = into->index.count,
+                                  .bytes = into->page->length,
+                                  .units = into->index.read_units,
+                                  .last = !into->index.last_key.length};
+    read_pace_take(&request->scan->pace, request->reserved, &page);
+    request->reserved = 0;
+}
+
 static void count_page(struct scan *scan, const struct scan_page *page) {
     scan->progress.pages++;
     scan->progress.items += page->index.count;
@@ -223,6 +257,7 @@ static void on_failure(struct scan_request *request, const struct error *error) 
     if (request->no_room) {
         scan->progress.refetched++;
         push_ready(scan, request->into->segment);
+        waste_units(request);
         request_free(request);
         scan->starved = pool_stats(scan->options.pool).used > 0; /* who holds the rest will give it back, and wake us */
         wait_for_memory(scan);
@@ -239,6 +274,7 @@ static void on_failure(struct scan_request *request, const struct error *error) 
 
 static void deliver(struct scan_request *request) {
     struct scan *scan = request->scan;
+    count_units(request);
     struct scan_page *page = take_pointer(request->into);
     unsigned number = page->segment;
     struct segment *segment = &scan->segments[number];
@@ -296,6 +332,8 @@ static bool start_request(struct scan *scan) {
     request->into = x_calloc(1, sizeof *request->into);
     request->into->page = page;
     request->into->segment = pop_ready(scan);
+    request->page_limit = read_pace_limit(&scan->pace);
+    request->reserved = read_pace_reserve(&scan->pace, request->page_limit);
     request->sink = (struct dynamodb_page_sink){
         .sink = {begin_page, write_page, request}, .accept = accept_page, .on_throttle = on_throttle};
     LIST_INSERT_HEAD(&scan->requests, request, entry);
@@ -305,7 +343,8 @@ static bool start_request(struct scan *scan) {
                                 .segment = request->into->segment,
                                 .total_segments = scan->options.segments,
                                 .start_key = scan->segments[request->into->segment].start_key,
-                                .consistent = scan->options.consistent};
+                                .consistent = scan->options.consistent,
+                                .limit = request->page_limit};
     request->call = dynamodb_scan_start(scan->options.session, &ask, &request->sink, on_answer, request);
     return true;
 }
@@ -323,6 +362,21 @@ static void wait_or_fail(struct scan *scan) {
     end(scan, &error);
 }
 
+/* False where the pace has it wait: `kick` will come. RetryFor= is not about such a wait. */
+static bool has_units(struct scan *scan) {
+    int64_t now = clock_monotonic(), wait = read_pace_wait(&scan->pace, now);
+    if (wait) {
+        uv_timer_start(&scan->kick, on_kick, (uint64_t)wait, 0);
+        if (!scan->progress.in_flight && !scan->resting_since)
+            scan->resting_since = now;
+        return false;
+    }
+    if (scan->resting_since)
+        aws_session_rested(scan->options.session, now - scan->resting_since);
+    scan->resting_since = 0;
+    return true;
+}
+
 static void pump(struct scan *scan) {
     if (scan->ended || scan->freed)
         return;
@@ -330,11 +384,14 @@ static void pump(struct scan *scan) {
         end(scan, NULL);
         return;
     }
-    while (!scan->held && !scan->starved && scan->ready_count && scan->progress.in_flight < scan->limit)
+    while (!scan->held && !scan->starved && scan->ready_count && scan->progress.in_flight < scan->limit) {
+        if (!has_units(scan))
+            return;
         if (!has_room(scan) || !start_request(scan)) {
             wait_or_fail(scan);
             return;
         }
+    }
 }
 
 static void on_kick(uv_timer_t *timer) {
@@ -373,6 +430,7 @@ struct scan *scan_start(const struct scan_options *options, const struct scan_ev
     scan->limit = options->ramp ? 1 : most_at_once(scan);
     scan->guess = FIRST_GUESS;
     scan->last_halved = -CALM_MS;
+    read_pace_init(&scan->pace, options->units_a_second, options->consistent, options->item_bytes, clock_monotonic());
     scan->waiter = (struct pool_waiter){.wake = on_memory, .arg = scan};
     scan->kick.data = scan;
     uv_timer_init(aws_client_loop(aws_session_client(options->session)), &scan->kick);

@@ -52,6 +52,9 @@ struct aws_client *aws_session_client(const struct aws_session *session);
 const char *aws_session_region(const struct aws_session *session);
 struct credential_provider *aws_session_provider(const struct aws_session *session);
 
+/* For so many ms, which are over now, the run asked for nothing of its own free will: its patience does not count them. */
+void aws_session_rested(struct aws_session *session, int64_t ms);
+
 /*
  * A 2xx answer before it counts as success: false with an error makes the attempt a failure of that error's code
  * (ERROR_TRANSIENT: tried again). For a CRC that does not match, Complete's 200 with an <Error> in it, a truncated body.

@@ -31,6 +31,7 @@ struct dynamodb_scan {
     unsigned segment, total_segments; /* total_segments 0 or 1: one scan of the whole table */
     const char *start_key; /* ExclusiveStartKey: LastEvaluatedKey as it came, byte for byte; NULL: from the start */
     bool consistent;
+    unsigned limit; /* items of the page; 0: as many as 1 MB holds */
 };
 /* Adds ReturnConsumedCapacity=TOTAL. */
 void dynamodb_scan_body(struct buffer *out, const struct dynamodb_scan *scan);

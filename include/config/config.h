@@ -32,6 +32,12 @@ struct config_period {
     int64_t ms; /* hours and less */
 };
 
+/* Capacity units a second, or so many percent of what a table has. `value` 0: no limit. */
+struct config_capacity {
+    unsigned value;
+    bool percent;
+};
+
 #define CONFIG_FILE_LIMIT ((size_t)1 << 20) /* bytes of a file */
 #define CONFIG_JOBS_MOST  20000
 
@@ -60,6 +66,7 @@ struct job_config {
     /* [Scan] */
     unsigned segments; /* 0: auto */
     bool consistent_read;
+    struct config_capacity read_capacity;
 
     /* [Destination] */
     char *bucket, *prefix /* never NULL, "" or ends in '/' */, *storage_class, *kms_key_id, *expected_bucket_owner,

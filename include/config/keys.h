@@ -26,6 +26,7 @@ enum config_kind {
     KIND_SCHEDULES, /* struct schedule_list; repeats */
     KIND_ZONE,      /* struct zone * */
     KIND_PERIOD,    /* struct config_period */
+    KIND_CAPACITY,  /* struct config_capacity; units a second between `least` and `most`, or 1% to 100% */
     KIND_TAGS,      /* char *, as the x-amz-tagging header has them; repeats */
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 
+struct config_capacity;
 struct config_period;
 
 /* "90s", "5min", "1h 30min", "1.5h", "7d", "90" (seconds); milliseconds, what is less is dropped. */
@@ -25,6 +26,9 @@ bool value_number(const char *text, uint64_t *number);
 
 /* "20%" */
 bool value_percent(const char *text, uint64_t *percent);
+
+/* "500", "25%"; a share is 1 to 100. */
+bool value_capacity(const char *text, struct config_capacity *capacity);
 
 /* yes, true, on, 1; no, false, off, 0; in any case. */
 bool value_boolean(const char *text, bool *value);

@@ -48,6 +48,9 @@ const char *run_kind_name(enum run_kind kind);          /* "backup", "drill" */
 const char *run_outcome_name(enum run_outcome outcome); /* "success", "failure", "cancelled" */
 enum run_outcome run_outcome_parse(const char *name);   /* what is none of these is a failure */
 
+/* Takes a sentence that a person should read; behind another one, where there is one. */
+void run_result_warn(struct run_result *result, char *sentence);
+
 void run_result_fini(struct run_result *result);
 struct run_result run_result_copy(const struct run_result *result);
 
@@ -64,6 +67,7 @@ struct backup_progress {
     int64_t started; /* ms since 1970 */
     unsigned resumed;
     size_t objects, cuts;
+    double read_rate; /* ReadCapacity=: read units a second; 0: no limit */
 };
 
 /* What is taken out of `result` must be emptied there. The backup is gone when it returns. */

@@ -75,6 +75,9 @@ bool definition_key(struct json_object *table, struct key_names *key, struct err
 /* ProvisionedThroughput.WriteCapacityUnits of DescribeTable's Table; 0: on demand. */
 double definition_write_capacity(struct json_object *table);
 
+/* ReadCapacityUnits likewise; of a table on demand its OnDemandThroughput.MaxReadRequestUnits; 0: it has neither. */
+double definition_read_capacity(struct json_object *table);
+
 /* Are the table and all its indexes ACTIVE? */
 bool definition_is_active(struct json_object *table);
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pace of writing into a table: how many calls at once, as the throttles have it, and how many write units a second where a person
- * set a limit. Pure, with time as an argument (monotonic, ms).
- *
- * The limit is a bucket that holds a second's worth. A call may go while the bucket is not empty, and may empty it deeper than it is
- * full: the debt is waited for. What calls in flight will take is reserved by estimate until their answers tell it.
+ * set a limit (job/allowance.h). Pure, with time as an argument (monotonic, ms).
  */
 #ifndef JOB_PACE_H
 #define JOB_PACE_H
@@ -13,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "job/allowance.h"
+
 struct write_pace {
     unsigned at_once; /* calls that may be in flight */
     unsigned calls_since_change;
     int64_t last_halved;
-    double rate; /* units a second; 0: no limit */
-    double tokens, reserved;
-    int64_t tokens_at;
+    struct allowance allowance;
 };
 
 void pace_init(struct write_pace *pace, double units_a_second, int64_t now);

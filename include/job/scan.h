@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The Scan of one table: all its segments, several in flight, each page delivered whole, checked and sliced, in order of
- * arrival. How many are in flight follows the throttles and the memory that is left; how many segments there are never changes.
+ * arrival. How many are in flight follows the throttles, the memory that is left and ReadCapacity=; how many segments there are never
+ * changes.
  */
 #ifndef JOB_SCAN_H
 #define JOB_SCAN_H
@@ -23,6 +24,8 @@ struct scan_options {
     bool consistent;
     const struct checkpoint_position *positions; /* where segments go on; those that are not named begin. Copied */
     size_t position_count;
+    double units_a_second; /* read units that it takes at most; 0: no limit */
+    double item_bytes;     /* what an item takes in the table on average; 0: not known */
     bool ramp; /* start with one segment in flight and add as pages come without a throttle; else with all */
 };
 

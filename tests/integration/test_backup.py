@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 
 import pytest
 from backups import Backup, Number, all_keys, nothing_left, uploads
@@ -200,6 +201,48 @@ def test_a_page_without_items_is_not_the_end(setup, cloud, s3, small_table):
     one.run('small')
     assert cloud.count('dynamodb', 'Scan') >= 4
     compare(Backup(s3, 'student-backup', 'backups/small/'), small_table)
+
+
+# ReadCapacity=, by DynamoDB Local's own ConsumedCapacity.
+def provisioned(dynamo, name, read_units, items):
+    dynamo.create_table(TableName=name, KeySchema=[{'AttributeName': 'id', 'KeyType': 'HASH'}],
+                        AttributeDefinitions=[{'AttributeName': 'id', 'AttributeType': 'S'}],
+                        ProvisionedThroughput={'ReadCapacityUnits': read_units, 'WriteCapacityUnits': 1000})
+    for at in range(0, len(items), 25):
+        left = dynamo.batch_write_item(RequestItems={name: [{'PutRequest': {'Item': item}} for item in items[at:at + 25]]})
+        assert not left['UnprocessedItems']
+
+
+@pytest.mark.parametrize('segments', [1, 4])
+def test_a_share_of_the_provisioned_read_capacity(setup, cloud, dynamo, s3, segments):
+    name, share = f'paced{segments}', 20
+    items = [{'id': {'S': f'i{i}'}, 'pad': {'S': 'x' * 1000}} for i in range(600)]
+    provisioned(dynamo, name, 4 * share, items)
+    one = setup()
+    one.job(name, Scan={'Segments': segments, 'ReadCapacity': '25%'})
+    one.start()
+    began = time.monotonic()
+    one.ctl('run', name)
+    one.wait(lambda: f'at most {share} read units/s' in one.ctl('status', name).stdout, 'the pace in status')
+    one.wait(lambda: any(key.endswith('backup.json') for key in all_keys(s3, 'student-backup', f'backups/{name}/')), 'the backup')
+    took, backup = time.monotonic() - began, Backup(s3, 'student-backup', f'backups/{name}/')
+    compare(backup, items)
+    units = backup.record['read_units']
+    assert units >= 75, '600 KB are 75 units'
+    # A second is saved up at the beginning, and the last page of each segment is not waited for.
+    assert took >= (units - share - segments * share) / share
+    assert cloud.count('dynamodb', 'Scan') >= units / (share * 1.5), 'pages of a second each'
+    dynamo.delete_table(TableName=name)
+
+
+def test_a_share_of_a_table_on_demand_is_said_to_be_none(setup, s3, small_table):
+    one = setup()
+    one.job('small', Scan={'ReadCapacity': '25%'})
+    one.start()
+    one.run('small', local=False)
+    compare(Backup(s3, 'student-backup', 'backups/small/'), small_table)
+    assert 'ReadCapacity=25%: table small is on demand' in one.journal()
+    assert 'ReadCapacity=25%: table small is on demand' in one.ctl('history', 'small').stdout
 
 
 @pytest.mark.parametrize('fault', ['throttle', '500', '503', 'close', 'close-mid', 'reset', 'crc', 'corrupt', 'truncate', 'malformed'])

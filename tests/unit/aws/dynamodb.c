@@ -152,6 +152,8 @@ static void scan_bodies(void **state) {
                 "{\"TableName\":\"arn:aws:dynamodb:eu-west-1:1:table/t\",\"Segment\":3,\"TotalSegments\":16,"
                 "\"ConsistentRead\":true,\"ExclusiveStartKey\":{\"id\":{\"S\":\"\\u00e9\"}},"
                 "\"ReturnConsumedCapacity\":\"TOTAL\"}");
+    assert_scan(&(struct dynamodb_scan){.table = "t", .limit = 25},
+                "{\"TableName\":\"t\",\"Limit\":25,\"ReturnConsumedCapacity\":\"TOTAL\"}");
 }
 
 struct page {

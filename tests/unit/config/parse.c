@@ -137,7 +137,7 @@ static void every_key_of_a_job_is_kept(void **state) {
         "[Credentials]\nSource=profile\nProfile=school\nRoleArn=arn:aws:iam::123456789012:role/"
         "x\nExternalId=student-42\n"
         "SessionName=me\nDuration=2h\n"
-        "[Scan]\nSegments=16\nConsistentRead=yes\nMethod=scan\n"
+        "[Scan]\nSegments=16\nConsistentRead=yes\nReadCapacity=100%\nMethod=scan\n"
         "[Destination]\nPrefix=a/b\nFormat=json dynamodb-json\nCompression=zstd\nPartSize=8M\nStorageClass=GLACIER_IR\n"
         "KmsKeyId=alias/backup\nExpectedBucketOwner=123456789012\nTags=a=1\nTags=b=2\n"
         "RoleArn=arn:aws:iam::123456789012:role/y\n"
@@ -164,6 +164,8 @@ static void every_key_of_a_job_is_kept(void **state) {
     assert_int_equal(job->duration, 2 * HOUR_MS);
     assert_int_equal(job->segments, 16);
     assert_true(job->consistent_read);
+    assert_int_equal(job->read_capacity.value, 100);
+    assert_true(job->read_capacity.percent);
     assert_string_equal(job->prefix, "a/b/");
     assert_int_equal(job->formats, CONFIG_JSON | CONFIG_DYNAMODB_JSON);
     assert_int_equal(job->compression, CONFIG_COMPRESSION_ZSTD);
@@ -245,14 +247,16 @@ static void an_empty_assignment_returns_to_the_products_default(void **state) {
 
 static void words_stand_for_no_bound(void **state) {
     (void)state;
-    struct config *config = parse_job("[Job]\nTimeout=1h\n[Scan]\nSegments=4\n[Destination]\nPartSize=8M\n"
-                                      "[Retention]\nKeepLast=3\nKeepWithin=30d\n",
-                                      "[Job]\nTimeout=none\n[Scan]\nSegments=auto\n[Destination]\nPartSize=auto\n"
-                                      "[Retention]\nKeepLast=none\nKeepWithin=none\n");
+    struct config *config =
+        parse_job("[Job]\nTimeout=1h\n[Scan]\nSegments=4\nReadCapacity=9\n[Destination]\nPartSize=8M\n"
+                  "[Retention]\nKeepLast=3\nKeepWithin=30d\n",
+                  "[Job]\nTimeout=none\n[Scan]\nSegments=auto\nReadCapacity=none\n[Destination]\nPartSize=auto\n"
+                  "[Retention]\nKeepLast=none\nKeepWithin=none\n");
     assert_int_equal(config->jobs[0]->keep_last, 0);
     assert_int_equal(config->jobs[0]->keep_within.days, 0);
     assert_int_equal(config->jobs[0]->timeout, 0);
     assert_int_equal(config->jobs[0]->segments, 0);
+    assert_int_equal(config->jobs[0]->read_capacity.value, 0);
     assert_int_equal(config->jobs[0]->part_size, 0);
     config_unref(config);
 }

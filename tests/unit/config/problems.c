@@ -40,7 +40,6 @@ static void what_is_not_built_is_known(void **state) {
     expect_problem("[Link]\nVia=s3\n", 1, "[Link]", "not supported yet");
     expect_problem("[Job]\nPingUrl=https://x\n", 2, "PingUrl", "not supported yet");
     expect_problem("Columns=a b\n", 1, "Columns", "not supported yet");
-    expect_problem("[Scan]\nReadCapacity=25%\n", 2, "ReadCapacity", "not supported yet");
     expect_problem("[Scan]\nMethod=export\n", 2, "Method", "export is not supported yet");
     expect_problem("Format=json csv\n", 1, "Format", "csv is not supported yet");
     expect_problem("[Credentials]\nSource=container\n", 2, "Source", "container is not supported yet");
@@ -120,6 +119,31 @@ static void values_out_of_range_say_what_is_accepted(void **state) {
     expect_problem("[Retention]\nKeepDayly=7\n", 2, "KeepDayly", "KeepDaily");
     expect_main_problem("[Daemon]\nLogLevel=loud\n", 2, "LogLevel", "debug, info, notice, warning or error");
     expect_main_problem("[Endpoints]\nS3=s3.example.org\n", 2, "S3", "http:// or https://");
+}
+
+#define CAPACITY "accepted: units a second from 1 to 1000000000, or a share from 1% to 100%, or none"
+
+static void a_read_capacity_of_nothing_is_refused(void **state) {
+    (void)state;
+    expect_problem("[Scan]\nReadCapacity=0\n", 2, "ReadCapacity", "\"0\" is not accepted; " CAPACITY);
+    expect_problem("[Scan]\nReadCapacity=0%\n", 2, "ReadCapacity", "\"0%\" is not accepted; " CAPACITY);
+    expect_problem("[Scan]\nReadCapacity=-5\n", 2, "ReadCapacity", CAPACITY);
+}
+
+static void a_read_capacity_of_more_than_there_is_is_refused(void **state) {
+    (void)state;
+    expect_problem("[Scan]\nReadCapacity=101%\n", 2, "ReadCapacity", "\"101%\" is not accepted; " CAPACITY);
+    expect_problem("[Scan]\nReadCapacity=1000000001\n", 2, "ReadCapacity", CAPACITY);
+    expect_problem("[Scan]\nReadCapacity=18446744073709551616\n", 2, "ReadCapacity", CAPACITY);
+}
+
+static void a_read_capacity_that_is_no_number_is_refused(void **state) {
+    static const char *const bad[] = {"all", "25 %", "%", "12.5%", "25%%", "1e3", "0x10", "500/s", "+5", "25%x"};
+    (void)state;
+    for (size_t i = 0; i < array_length(bad); i++) {
+        _cleanup_free_ char *text = x_printf("[Scan]\nReadCapacity=%s\n", bad[i]);
+        expect_problem(text, 2, "ReadCapacity", CAPACITY);
+    }
 }
 
 static void schedules_and_zones_are_checked(void **state) {
@@ -287,6 +311,9 @@ int main(void) {
         cmocka_unit_test(a_file_too_long_is_not_read),
         cmocka_unit_test(values_out_of_range_say_what_is_accepted),
         cmocka_unit_test(schedules_and_zones_are_checked),
+        cmocka_unit_test(a_read_capacity_of_nothing_is_refused),
+        cmocka_unit_test(a_read_capacity_of_more_than_there_is_is_refused),
+        cmocka_unit_test(a_read_capacity_that_is_no_number_is_refused),
         cmocka_unit_test(a_long_value_is_shown_in_part),
         cmocka_unit_test(a_secret_is_not_shown),
         cmocka_unit_test(keys_that_need_another_say_so),

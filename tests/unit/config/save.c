@@ -19,7 +19,7 @@
     "Timeout=2h\nRetryFor=7min\nResumeWithin=3h\nWarnItemsDrop=0%\nEnabled=no\n"                                       \
     "[Credentials]\nSource=profile\nProfile=my profile\nRoleArn=arn:aws:iam::123456789012:role/R\nExternalId=a:b\n"    \
     "SessionName=me\nDuration=30min\n"                                                                                 \
-    "[Scan]\nSegments=17\nConsistentRead=yes\n"                                                                        \
+    "[Scan]\nSegments=17\nConsistentRead=yes\nReadCapacity=25%\n"                                                      \
     "[Destination]\nBucket=student-backup\nPrefix=\nFormat=json dynamodb-json\nCompression=zstd\nPartSize=6M\n"        \
     "StorageClass=STANDARD_IA\nKmsKeyId=alias/k\nExpectedBucketOwner=123456789012\nTags=a=b c, d=\nTags=e/f=100%\n"    \
     "RoleArn=arn:aws:iam::123456789012:role/D\n"                                                                       \
@@ -62,6 +62,8 @@ static void every_setting_comes_back(void **state) {
     assert_false(job->enabled);
     assert_int_equal(job->overlap, CONFIG_OVERLAP_QUEUE);
     assert_int_equal(job->segments, 17);
+    assert_int_equal(job->read_capacity.value, 25);
+    assert_true(job->read_capacity.percent);
     assert_string_equal(job->prefix, "");
     assert_int_equal(job->formats, CONFIG_JSON | CONFIG_DYNAMODB_JSON);
     assert_int_equal(job->compression, CONFIG_COMPRESSION_ZSTD);
@@ -87,6 +89,16 @@ static void defaults_come_back(void **state) {
     assert_string_equal(restored->jobs[0]->prefix, "students/");
     assert_int_equal(restored->jobs[0]->resume_within, 24 * 3600 * 1000);
     assert_null(restored->jobs[0]->mail_from);
+    config_unref(restored);
+    config_unref(config);
+}
+
+static void a_read_capacity_in_units_comes_back(void **state) {
+    (void)state;
+    struct config *config = parse_good("[Scan]\nReadCapacity=25%\n", GOOD_JOB "[Scan]\nReadCapacity=500\n");
+    struct config *restored = there_and_back(config, config);
+    assert_int_equal(restored->jobs[0]->read_capacity.value, 500);
+    assert_false(restored->jobs[0]->read_capacity.percent);
     config_unref(restored);
     config_unref(config);
 }
@@ -134,6 +146,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_comes_back),
         cmocka_unit_test(defaults_come_back),
+        cmocka_unit_test(a_read_capacity_in_units_comes_back),
         cmocka_unit_test(a_table_of_any_name_comes_back),
         cmocka_unit_test(a_proxys_password_is_never_saved),
         cmocka_unit_test(what_is_not_accepted_any_more_is_named),

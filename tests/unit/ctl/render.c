@@ -273,6 +273,9 @@ static void progress_is_one_line(void **state) {
         "viên [=======================>] 99%  200 items  0 B  100 items/s  3 throttled");
     expect_progress("{'state':'stream','items':200,'started':'2026-11-20T02:00:00Z'}", 80,
                     "viên: stream  200 items  0 B");
+    expect_progress("{'state':'stream','items':200,'read_capacity':12.5,'throttles':1}", 90,
+                    "viên: stream  200 items  0 B  at most 12.5 read units/s  1 throttled");
+    expect_progress("{'state':'stream','items':200,'read_capacity':null}", 80, "viên: stream  200 items  0 B");
     expect_progress("{'state':'stream','items':200,'started':'nonsense'}", 80, "viên: stream  200 items  0 B");
     expect_progress("{'state':'describe','items':0}", 4, "viên");
     expect_progress("{'state':'describe','items':0}", 3, "viê");

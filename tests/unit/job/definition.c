@@ -118,6 +118,22 @@ static void a_provisioned_table(void **state) {
     fixture_end(&made);
 }
 
+static double read_capacity(const char *members) {
+    struct fixture made = fixture(members, "");
+    double units = definition_read_capacity(json_object_at(made.definition, "Table"));
+    fixture_end(&made);
+    return units;
+}
+
+static void a_share_of_the_read_capacity_has_a_whole(void **state) {
+    (void)state;
+    assert_true(read_capacity(KEYS "," UNITS) == 5);
+    assert_true(read_capacity(KEYS "," ON_DEMAND) == 0);
+    assert_true(read_capacity(KEYS ",\"ProvisionedThroughput\":{\"ReadCapacityUnits\":0},"
+                                   "\"OnDemandThroughput\":{\"MaxReadRequestUnits\":400}") == 400);
+    assert_true(read_capacity(KEYS ",\"OnDemandThroughput\":{\"MaxReadRequestUnits\":-1}") == 0);
+}
+
 static void a_scratch_table_has_its_keys_alone(void **state) {
     (void)state;
     struct fixture made =
@@ -284,6 +300,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_on_demand_with_indexes),
         cmocka_unit_test(a_provisioned_table),
+        cmocka_unit_test(a_share_of_the_read_capacity_has_a_whole),
         cmocka_unit_test(a_scratch_table_has_its_keys_alone),
         cmocka_unit_test(what_comes_after_the_data),
         cmocka_unit_test(what_was_off_is_not_asked_for),

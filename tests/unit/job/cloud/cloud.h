@@ -70,6 +70,8 @@ void cloud_no_pages(struct cloud *cloud);
 void cloud_circle(struct cloud *cloud);                   /* every page says that the first follows */
 void cloud_table_id(struct cloud *cloud, const char *id); /* borrowed */
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes);
+void cloud_page_units(struct cloud *cloud, double units);         /* that each page costs; half a one without */
+void cloud_provisioned(struct cloud *cloud, unsigned read_units); /* of the table; without, it is on demand */
 
 /*
  * Beside the table "tab" there is room for one other, by whatever name: it exists once CreateTable made it (or cloud_make()), is

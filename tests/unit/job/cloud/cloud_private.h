@@ -56,6 +56,8 @@ struct cloud {
     bool circle, small_parts, exists /* the other table */;
     unsigned described;
     uint64_t table_bytes;
+    double page_units;        /* 0: half a one */
+    unsigned provisioned;     /* read units; 0: on demand */
     struct table_item *items; /* put by BatchWriteItem */
     size_t item_count;
     unsigned give_back, put_count, made; /* how often the other table was made */

@@ -42,6 +42,14 @@ void cloud_table_bytes(struct cloud *cloud, uint64_t bytes) {
     cloud->table_bytes = bytes;
 }
 
+void cloud_page_units(struct cloud *cloud, double units) {
+    cloud->page_units = units;
+}
+
+void cloud_provisioned(struct cloud *cloud, unsigned read_units) {
+    cloud->provisioned = read_units;
+}
+
 /* What a Scan asks for: its segment, and how many of its pages came before. */
 static void read_scan(const struct request *request, unsigned *segment, unsigned *before) {
     struct json_object *body = json_parse(request->body, request->length, NULL);
@@ -69,12 +77,13 @@ char *table_label(const struct request *request) {
 }
 
 static void describe(const struct cloud *cloud, struct request *request) {
-    _cleanup_free_ char *body =
-        x_printf("{\"Table\":{\"TableName\":\"tab\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/tab\","
-                 "\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":["
-                 "{\"AttributeName\":\"id\",\"AttributeType\":\"S\"}],\"DeletionProtectionEnabled\":true,"
-                 "\"TableId\":\"%s\",\"TableStatus\":\"ACTIVE\",\"ItemCount\":3,\"TableSizeBytes\":%" PRIu64 "}}",
-                 cloud->table_id ? cloud->table_id : "id-1", cloud->table_bytes);
+    _cleanup_free_ char *body = x_printf(
+        "{\"Table\":{\"TableName\":\"tab\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/tab\","
+        "\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":["
+        "{\"AttributeName\":\"id\",\"AttributeType\":\"S\"}],\"DeletionProtectionEnabled\":true,"
+        "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":%u,\"WriteCapacityUnits\":%u},"
+        "\"TableId\":\"%s\",\"TableStatus\":\"ACTIVE\",\"ItemCount\":3,\"TableSizeBytes\":%" PRIu64 "}}",
+        cloud->provisioned, cloud->provisioned, cloud->table_id ? cloud->table_id : "id-1", cloud->table_bytes);
     reply(request, 200, "", body, strlen(body));
 }
 
@@ -92,8 +101,8 @@ static void scan(const struct cloud *cloud, struct request *request) {
         further = at++ > before;
     }
     struct buffer body = BUFFER_INIT(BUFFER_OURS);
-    buffer_printf(&body, "{\"Count\":%u,\"ScannedCount\":%u,\"ConsumedCapacity\":{\"CapacityUnits\":0.5},\"Items\":[",
-                  page->count, page->count);
+    buffer_printf(&body, "{\"Count\":%u,\"ScannedCount\":%u,\"ConsumedCapacity\":{\"CapacityUnits\":%.1f},\"Items\":[",
+                  page->count, page->count, cloud->page_units > 0 ? cloud->page_units : 0.5);
     buffer_add(&body, page->items);
     buffer_add(&body, "]");
     if (further || cloud->circle)
