@@ -14,8 +14,12 @@ static int by_name(const void *key, const void *item) {
     return strcmp(key, (*(struct job *const *)item)->name);
 }
 
+static struct job **find_place(const struct jobs *jobs, const char *name) {
+    return jobs->count ? bsearch(name, jobs->items, jobs->count, sizeof *jobs->items, by_name) : NULL;
+}
+
 struct job *jobs_find(const struct jobs *jobs, const char *name) {
-    struct job **found = jobs->count ? bsearch(name, jobs->items, jobs->count, sizeof *jobs->items, by_name) : NULL;
+    struct job **found = find_place(jobs, name);
     return found ? *found : NULL;
 }
 
@@ -39,12 +43,10 @@ static void job_free(struct job *job) {
 
 void jobs_remove_if_over(struct job *job) {
     struct jobs *jobs = job->jobs;
-    size_t at = 0;
     if (!job->removed || job->state != JOB_IDLE || job_drills(job) || !LIST_EMPTY(&job->mails) ||
         !LIST_EMPTY(&job->prunes))
         return;
-    while (jobs->items[at] != job)
-        at++;
+    size_t at = (size_t)(find_place(jobs, job->name) - jobs->items);
     jobs->count--;
     memmove(jobs->items + at, jobs->items + at + 1, (jobs->count - at) * sizeof *jobs->items);
     job_free(job);

@@ -81,6 +81,8 @@ struct job {
     bool removed;   /* from the configuration: goes when its run is over */
     bool run_again; /* Overlap=queue */
     bool noted;     /* the state knows up to when its schedule is served */
+    bool rung;      /* its alarm has, since the process started */
+    int64_t late;   /* ms that it then was behind its time */
     int64_t fired;  /* the second of the schedule that the run at hand stands for; 0: a person asked for it */
     struct alarm *alarm;
     int64_t next; /* ms since 1970; 0: none */

@@ -36,8 +36,9 @@ void job_say(const struct job *job, enum event_kind kind, const struct error *er
 
 static void on_due(void *arg, int64_t at) {
     struct job *job = arg;
-    (void)at;
     job->alarm = NULL;
+    job->rung = true;
+    job->late = clock_wall() - at;
     job->fired = job->due; /* served when what runs now, or next, is over */
     if (job->state == JOB_IDLE) {
         job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule");

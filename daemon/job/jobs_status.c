@@ -89,6 +89,7 @@ static struct json_object *job_json(const struct job *job) {
     json_object_object_add(object, "schedules", schedules_json(&job->settings->schedules));
     json_put_string(object, "timezone", zone_name(job->settings->zone));
     put_time(object, "next", job->next);
+    json_object_object_add(object, "late_ms", job->rung ? json_object_new_int64(job->late) : NULL);
     json_put_string(object, "state", states[job->state]);
     if (job->state != JOB_IDLE)
         json_put_string(object, "run", job->run);

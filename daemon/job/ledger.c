@@ -109,7 +109,7 @@ static struct entry *entry_new(struct ledger *ledger, ledger_done *done, void *a
 static bool commit(struct entry *entry, bool (*write)(struct sqlite3 *, const struct entry *, struct error *)) {
     entry->write = write;
     LIST_INSERT_HEAD(&entry->ledger->entries, entry, place);
-    state_do(entry->ledger->state, &(struct state_order){work, on_written, release, entry});
+    state_do(entry->ledger->state, &(struct state_order){work, on_written, release, entry, true});
     return true;
 }
 

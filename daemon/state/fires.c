@@ -56,7 +56,7 @@ void fires_note(struct state *state, const struct fire_note *noted, size_t count
         notes->jobs[i] = x_strdup(noted[i].job);
         notes->at[i] = noted[i].at;
     }
-    state_do(state, &(struct state_order){note_work, note_done, note_release, notes});
+    state_do(state, &(struct state_order){note_work, note_done, note_release, notes, true});
 }
 
 struct loading {

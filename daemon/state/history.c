@@ -98,7 +98,7 @@ struct state_op *history_end_run(struct state *state, const struct history_end *
                               .forget_until = end->forget_until,
                               .done = done,
                               .arg = arg};
-    return state_do(state, &(struct state_order){end_work, end_done, end_release, ending});
+    return state_do(state, &(struct state_order){end_work, end_done, end_release, ending, true});
 }
 
 /* ------------------------------------------------------------ a run that does not end by itself */
@@ -154,7 +154,7 @@ static void start_change(struct state *state, const struct row_change *what) {
     *copy = *what;
     copy->run = x_strdup(what->run);
     copy->why = x_strdup(what->why);
-    state_do(state, &(struct state_order){change_work, change_done, change_release, copy});
+    state_do(state, &(struct state_order){change_work, change_done, change_release, copy, true});
 }
 
 static char *borrowed(const char *text) {

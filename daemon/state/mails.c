@@ -48,7 +48,7 @@ static void forget_release(void *arg) {
 void mails_forget(struct state *state, const char *run, state_done *done, void *arg) {
     struct forgetting *forgetting = x_calloc(1, sizeof *forgetting);
     *forgetting = (struct forgetting){.run = x_strdup(run), .done = done, .arg = arg};
-    state_do(state, &(struct state_order){forget_work, forget_done, forget_release, forgetting});
+    state_do(state, &(struct state_order){forget_work, forget_done, forget_release, forgetting, true});
 }
 
 struct loading {

@@ -2,7 +2,10 @@
 /*
  * The room's engine: a queue of transactions, one of them at a time with a worker.
  *
- *     state_do() -> WAITING -> WORKING (BEGIN IMMEDIATE, work(), COMMIT or ROLLBACK; worker) -> done, release (loop)
+ *     state_do() -> queue -> working (BEGIN IMMEDIATE, work(), COMMIT or ROLLBACK; worker) -> over: done, release (loop)
+ *
+ * A COMMIT waits for the disk, some milliseconds, and a thousand runs that end together have thousands of them: what may share a
+ * transaction does, each in a SAVEPOINT. Where the shared one fails as a whole, each is tried again alone.
  */
 #include "state/state.h"
 
@@ -15,22 +18,24 @@
 #include "file.h"
 #include "sql.h"
 
+#define TOGETHER_MOST 64
+
 struct state_op {
     STAILQ_ENTRY(state_op) entry;
-    struct state *state;
     struct state_order order;
     struct error error;
-    uv_work_t work;
 };
+
+STAILQ_HEAD(state_ops, state_op);
 
 struct state {
     uv_loop_t *loop;
     sqlite3 *db;
     int lock;
-    STAILQ_HEAD(, state_op) queue; /* the first one is with the worker */
+    struct state_ops queue, working, over; /* over: to be told, within this turn of the loop */
     bool closing;
     uv_mutex_t busy; /* one transaction at a time: the worker's, or one of state_do_now() */
-    uv_work_t closer;
+    uv_work_t worker, closer;
 };
 
 struct state *state_open(uv_loop_t *loop, const char *directory, struct error *set_aside, struct error *error) {
@@ -47,8 +52,15 @@ struct state *state_open(uv_loop_t *loop, const char *directory, struct error *s
     state->db = db;
     state->lock = lock;
     STAILQ_INIT(&state->queue);
+    STAILQ_INIT(&state->working);
+    STAILQ_INIT(&state->over);
     uv_mutex_init(&state->busy);
     return state;
+}
+
+static void roll_back(sqlite3 *db) {
+    if (!sqlite3_get_autocommit(db)) /* a full disk may have rolled it back already */
+        sql_script(db, NULL, "ROLLBACK");
 }
 
 static bool transact_alone(sqlite3 *db, state_work *work, void *arg, struct error *error) {
@@ -56,8 +68,7 @@ static bool transact_alone(sqlite3 *db, state_work *work, void *arg, struct erro
         return false;
     if (work(db, arg, error) && sql_script(db, error, "COMMIT"))
         return true;
-    if (!sqlite3_get_autocommit(db)) /* a full disk may have rolled it back already */
-        sql_script(db, NULL, "ROLLBACK");
+    roll_back(db);
     return false;
 }
 
@@ -68,7 +79,39 @@ static bool transact(struct state *state, state_work *work, void *arg, struct er
     return done;
 }
 
-static void start_first(struct state *state);
+/* False where the transaction around it is gone, or can be trusted no more. */
+static bool work_within(sqlite3 *db, struct state_op *op) {
+    if (!sql_script(db, NULL, "SAVEPOINT one"))
+        return false;
+    if (op->order.work(db, op->order.arg, &op->error))
+        return sql_script(db, NULL, "RELEASE one");
+    return !sqlite3_get_autocommit(db) && sql_script(db, NULL, "ROLLBACK TO one; RELEASE one");
+}
+
+static bool transact_together(sqlite3 *db, struct state_ops *ops) {
+    struct state_op *op;
+    bool good = sql_script(db, NULL, "BEGIN IMMEDIATE");
+    STAILQ_FOREACH(op, ops, entry)
+    good = good && work_within(db, op);
+    if (good && sql_script(db, NULL, "COMMIT"))
+        return true;
+    roll_back(db);
+    return false;
+}
+
+static void do_work(uv_work_t *work) {
+    struct state *state = container_of(work, struct state, worker);
+    struct state_op *op = STAILQ_FIRST(&state->working);
+    uv_mutex_lock(&state->busy);
+    if (!STAILQ_NEXT(op, entry) || !transact_together(state->db, &state->working))
+        STAILQ_FOREACH(op, &state->working, entry) {
+            error_clear(&op->error);
+            transact_alone(state->db, op->order.work, op->order.arg, &op->error);
+        }
+    uv_mutex_unlock(&state->busy);
+}
+
+static void start_next(struct state *state);
 
 static void close_file(uv_work_t *work) {
     struct state *state = container_of(work, struct state, closer);
@@ -84,40 +127,51 @@ static void on_file_closed(uv_work_t *work, int status) {
 }
 
 static void on_worked(uv_work_t *work, int status) {
-    struct state_op *op = container_of(work, struct state_op, work);
-    struct state *state = op->state;
+    struct state *state = container_of(work, struct state, worker);
+    struct state_op *op;
     (void)status;
-    STAILQ_REMOVE_HEAD(&state->queue, entry);
-    start_first(state);
-    if (op->order.done)
-        op->order.done(op->order.arg, op->error.code ? &op->error : NULL);
-    if (op->order.release)
-        op->order.release(op->order.arg);
-    error_clear(&op->error);
-    free(op);
+    STAILQ_CONCAT(&state->over, &state->working);
+    start_next(state);
+    while ((op = STAILQ_FIRST(&state->over))) {
+        STAILQ_REMOVE_HEAD(&state->over, entry);
+        if (op->order.done)
+            op->order.done(op->order.arg, op->error.code ? &op->error : NULL);
+        if (op->order.release)
+            op->order.release(op->order.arg);
+        error_clear(&op->error);
+        free(op);
+    }
 }
 
-static void do_work(uv_work_t *work) {
-    struct state_op *op = container_of(work, struct state_op, work);
-    transact(op->state, op->order.work, op->order.arg, &op->error);
-}
-
-static void start_first(struct state *state) {
+/* The first of the queue, and as many behind it as may go with it. */
+static void take_next(struct state *state) {
     struct state_op *op = STAILQ_FIRST(&state->queue);
-    if (op)
-        uv_queue_work(state->loop, &op->work, do_work, on_worked);
-    else if (state->closing)
+    unsigned count = 0;
+    bool together;
+    do {
+        STAILQ_REMOVE_HEAD(&state->queue, entry);
+        STAILQ_INSERT_TAIL(&state->working, op, entry);
+        together = op->order.again && ++count < TOGETHER_MOST;
+        op = STAILQ_FIRST(&state->queue);
+    } while (together && op && op->order.again);
+}
+
+/* With nothing at work. */
+static void start_next(struct state *state) {
+    if (!STAILQ_EMPTY(&state->queue)) {
+        take_next(state);
+        uv_queue_work(state->loop, &state->worker, do_work, on_worked);
+    } else if (state->closing) {
         uv_queue_work(state->loop, &state->closer, close_file, on_file_closed);
+    }
 }
 
 struct state_op *state_do(struct state *state, const struct state_order *order) {
     struct state_op *op = x_calloc(1, sizeof *op);
-    bool idle = STAILQ_EMPTY(&state->queue);
-    op->state = state;
     op->order = *order;
     STAILQ_INSERT_TAIL(&state->queue, op, entry);
-    if (idle)
-        start_first(state);
+    if (STAILQ_EMPTY(&state->working))
+        start_next(state);
     return op;
 }
 
@@ -129,12 +183,14 @@ void state_cancel(struct state_op *op) {
 void state_free(struct state *state) {
     if (!state)
         return;
+    struct state_ops *const all[] = {&state->queue, &state->working, &state->over};
     struct state_op *op;
-    STAILQ_FOREACH(op, &state->queue, entry)
+    for (size_t i = 0; i < array_length(all); i++)
+        STAILQ_FOREACH(op, all[i], entry)
     op->order.done = NULL;
     state->closing = true;
-    if (STAILQ_EMPTY(&state->queue))
-        start_first(state);
+    if (STAILQ_EMPTY(&state->working))
+        start_next(state);
 }
 
 bool state_do_now(struct state *state, state_work *work, void *arg, struct error *error) {

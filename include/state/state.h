@@ -37,12 +37,14 @@ typedef bool state_work(struct sqlite3 *db, void *arg, struct error *error);
 typedef void state_done(void *arg, const struct error *error);
 
 /* `arg` belongs to the operation until release(arg), on the loop, exactly once: after `done`, or after a cancelled one is over.
- * `done` and `release` may be NULL. */
+ * `done` and `release` may be NULL. With `again` the work may be called once more, where what it did was rolled back; such orders share
+ * a transaction, and its wait for the disk, with others that wait as they do. Each fails for itself alone. */
 struct state_order {
     state_work *work;
     state_done *done;
     void (*release)(void *arg);
     void *arg;
+    bool again; /* it only writes, by an `arg` that it leaves as it is */
 };
 
 struct state_op;

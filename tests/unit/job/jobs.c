@@ -242,6 +242,27 @@ static void a_job_that_is_due_while_it_runs_is_skipped(void **state) {
     assert_int_equal(jobs_running(town->jobs), 1);
 }
 
+static int64_t lateness(const struct town *town) {
+    struct json_object *status = jobs_status(town->jobs, "j");
+    int64_t late = json_integer(status, "late_ms", -1);
+    json_object_put(status);
+    return late;
+}
+
+/* The loop stands still, as it does where a host sleeps, past the second that the job is due in. */
+static void an_alarm_tells_how_late_it_rang(void **state) {
+    struct town *town = *state;
+    open_alarms(town);
+    hold(town, "DescribeTable");
+    open_jobs(town, world_config(town->world, "", "j", SECONDLY, NULL));
+    assert_int_equal(lateness(town), -1);
+    int64_t due = (clock_wall() / SECOND_MS + 1) * SECOND_MS;
+    while (clock_wall() < due + 300)
+        uv_sleep(10);
+    world_until_held(town->world, "DescribeTable", 1);
+    assert_in_range(lateness(town), 300, 60000);
+}
+
 static void with_overlap_queue_it_runs_once_more_afterwards(void **state) {
     struct town *town = *state;
     struct waiter first;
@@ -451,6 +472,7 @@ int main(void) {
         WITH_TOWN(a_disabled_job_does_not_run),
         WITH_TOWN(a_small_table_that_shrank_is_warned_of),
         WITH_TOWN(a_job_that_is_due_while_it_runs_is_skipped),
+        WITH_TOWN(an_alarm_tells_how_late_it_rang),
         WITH_TOWN(with_overlap_queue_it_runs_once_more_afterwards),
         WITH_TOWN(a_reload_keeps_a_run_that_is_due_and_delayed),
         WITH_TOWN(a_removed_job_ends_its_run_and_goes),

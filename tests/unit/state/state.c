@@ -148,6 +148,127 @@ static void transactions_keep_their_order_and_are_whole_or_nothing(void **state)
     assert_int_equal(world->set_aside.code, ERROR_NONE);
 }
 
+static unsigned commits;
+static bool refuses; /* the second and the third */
+
+/* Installed inside the state's own connection. Non-zero: COMMIT becomes ROLLBACK. */
+static int on_commit(void *arg) {
+    (void)arg;
+    commits++;
+    return refuses && (commits == 2 || commits == 3);
+}
+
+static bool count_commits(sqlite3 *db, void *arg, struct error *error) {
+    (void)arg, (void)error;
+    sqlite3_commit_hook(db, on_commit, NULL);
+    return true;
+}
+
+/* A table of its own, one after the other. */
+static void take_together(struct world *world, struct step *steps, size_t count, int *clock, bool refuse) {
+    struct step made = {"CREATE TABLE t(x)", .clock = clock};
+    open_state(world);
+    assert_true(state_do_now(world->state, step_work, &made, NULL));
+    refuses = false;
+    assert_true(state_do_now(world->state, count_commits, NULL, NULL));
+    commits = 0;
+    refuses = refuse;
+    for (size_t i = 0; i < count; i++) {
+        steps[i].clock = clock;
+        state_do(world->state, &(struct state_order){step_work, step_done, step_release, &steps[i], .again = true});
+    }
+    assert_int_equal(*clock, 0);
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(steps[i].when, (int)i + 1);
+        assert_int_equal(steps[i].released, 1);
+    }
+}
+
+static void what_waits_together_is_committed_together(void **state) {
+    struct step steps[200];
+    int clock = 0;
+    for (size_t i = 0; i < array_length(steps); i++)
+        steps[i] = (struct step){"INSERT INTO t VALUES(1)"};
+    take_together(*state, steps, array_length(steps), &clock, false);
+    assert_in_range(commits, 4, 6); /* the first went at once, the others 64 at a time */
+    for (size_t i = 0; i < array_length(steps); i++)
+        assert_int_equal(steps[i].code, ERROR_NONE);
+    assert_int_equal(rows(*state), 200);
+}
+
+static void one_that_fails_takes_no_other_with_it(void **state) {
+    struct step steps[] = {{"INSERT INTO t VALUES(1)"},
+                           {"INSERT INTO t VALUES(2)"},
+                           {"INSERT INTO t VALUES(3)", .fails = true},
+                           {"INSERT INTO nowhere VALUES(4)"},
+                           {"INSERT INTO t VALUES(5)"}};
+    int clock = 0;
+    take_together(*state, steps, array_length(steps), &clock, false);
+    assert_int_equal(commits, 2);
+    static const enum error_code codes[] = {ERROR_NONE, ERROR_NONE, ERROR_INVALID, ERROR_SYSTEM, ERROR_NONE};
+    for (size_t i = 0; i < array_length(steps); i++)
+        assert_int_equal(steps[i].code, codes[i]);
+    assert_int_equal(rows(*state), 3);
+}
+
+static void a_shared_transaction_that_fails_is_done_one_by_one(void **state) {
+    struct step steps[] = {{"SELECT 1"},
+                           {"INSERT INTO t VALUES(1)"},
+                           {"INSERT INTO t VALUES(2)", .fails = true},
+                           {"INSERT INTO t VALUES(3)"}};
+    int clock = 0;
+    take_together(*state, steps, array_length(steps), &clock, true); /* the shared one, and the first one alone */
+    assert_int_equal(commits, 4);
+    assert_int_equal(steps[1].code, ERROR_SYSTEM);
+    assert_int_equal(steps[2].code, ERROR_INVALID);
+    assert_int_equal(steps[3].code, ERROR_NONE);
+    assert_int_equal(rows(*state), 1);
+}
+
+/* ROLLBACK inside of one, as a full disk has it, takes back what the others did: they do it again. */
+static void one_that_ends_the_transaction_takes_no_other_with_it(void **state) {
+    struct step steps[] = {{"SELECT 1"},
+                           {"INSERT INTO t VALUES(1)"},
+                           {"INSERT INTO t VALUES(2); ROLLBACK; INSERT INTO nowhere VALUES(3)"},
+                           {"INSERT INTO t VALUES(4)"}};
+    int clock = 0;
+    take_together(*state, steps, array_length(steps), &clock, false);
+    assert_int_equal(steps[1].code, ERROR_NONE);
+    assert_int_equal(steps[2].code, ERROR_SYSTEM);
+    assert_int_equal(steps[3].code, ERROR_NONE);
+    assert_int_equal(rows(*state), 2);
+}
+
+static bool insert_one(sqlite3 *db, void *arg, struct error *error) {
+    (void)arg;
+    return run(db, "INSERT INTO t VALUES(2)", error);
+}
+
+static void end_world(void *arg, const struct error *error) {
+    struct world *world = arg;
+    (void)error;
+    state_free(world->state);
+    world->state = NULL;
+}
+
+/* The end comes from the first that is told, while the others of its transaction are still to be. */
+static void those_told_together_with_the_end_are_silent(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step first = {"CREATE TABLE t(x)", .clock = &clock}, last = {"INSERT INTO t VALUES(1)", .clock = &clock};
+    open_state(world);
+    take_step(world, &first);
+    state_do(world->state, &(struct state_order){insert_one, end_world, NULL, world, .again = true});
+    state_do(world->state, &(struct state_order){step_work, step_done, step_release, &last, .again = true});
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(clock, 1);
+    assert_int_equal(last.when, 0);
+    assert_int_equal(last.released, 1);
+    open_state(world);
+    assert_int_equal(rows(world), 2);
+}
+
 static void a_cancelled_one_is_silent_and_still_released(void **state) {
     struct world *world = *state;
     int clock = 0;
@@ -382,6 +503,11 @@ static void a_directory_that_cannot_be_made_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(transactions_keep_their_order_and_are_whole_or_nothing),
+        TEST(what_waits_together_is_committed_together),
+        TEST(one_that_fails_takes_no_other_with_it),
+        TEST(a_shared_transaction_that_fails_is_done_one_by_one),
+        TEST(one_that_ends_the_transaction_takes_no_other_with_it),
+        TEST(those_told_together_with_the_end_are_silent),
         TEST(a_cancelled_one_is_silent_and_still_released),
         TEST(what_was_asked_for_before_the_end_is_carried_out),
         TEST(at_once_and_by_a_worker_do_not_meet),
