@@ -173,6 +173,15 @@ void job_drop_mails(struct job *job) {
 
 /* ------------------------------------------------------------ the end of a run */
 
+static void say_of_result(const struct job *job, const struct run_result *result, enum event_kind kind,
+                          const struct error *error, const char *message) {
+    struct event *event = EVENT(kind, .job = job->name, .run = result->run, .table = result->table);
+    event->error = error;
+    event->message = message;
+    report(job->jobs->shared.reporter, event);
+}
+
+/* `result` need not be of the run at hand. */
 static void say_end(struct job *job, const struct run_result *result) {
     static const enum event_kind kinds[] = {[RUN_SUCCEEDED] = EVENT_RUN_SUCCEEDED,
                                             [RUN_FAILED] = EVENT_RUN_FAILED,
@@ -196,10 +205,12 @@ static void say_end(struct job *job, const struct run_result *result) {
     }
     report(job->jobs->shared.reporter, event);
     if (result->warning)
-        job_say(job, EVENT_RUN_WARNING, NULL, "%s", result->warning);
-    if (result->undo_error.code)
-        job_say(job, EVENT_UNDO_FAILED, &result->undo_error,
-                "not all of the run could be removed; what is left is no backup, below %s", result->uri);
+        say_of_result(job, result, EVENT_RUN_WARNING, NULL, result->warning);
+    if (result->undo_error.code && result->uri) {
+        _cleanup_free_ char *left =
+            x_printf("not all of the run could be removed; what is left is no backup, below %s", result->uri);
+        say_of_result(job, result, EVENT_UNDO_FAILED, &result->undo_error, left);
+    }
 }
 
 void job_tell_watchers(struct job *job, const struct run_result *result) {
@@ -269,11 +280,13 @@ static void keep_result(struct job *job, struct run_result *result) {
     say_end(job, &job->last);
 }
 
+/* A newer run of the job may be waiting or under way by now: who it is, and which time of the schedule it stands for, stays. */
 void jobs_fail_open_run(struct job *job, struct open_run *open) {
-    memcpy(job->run, open->result.run, sizeof job->run);
-    keep_result(job, &open->result);
     bool mailed = open->config && mailing_wanted(open->config->jobs[0], RUN_FAILED);
-    job_remember_end(job, mailed);
+    keep_result(job, &open->result);
+    job_remember(job, &job->last, mailed);
+    job->mail = MAIL_OFF;
+    x_replace(&job->mail_error, NULL);
     if (mailed)
         job_start_mail(job, &(struct mailing_order){open->engine, open->config, open->config->jobs[0], &job->last, 0});
 }
