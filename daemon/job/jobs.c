@@ -173,6 +173,7 @@ void jobs_free(struct jobs *jobs) {
         job_free(jobs->items[--jobs->count]);
     free(jobs->items);
     sweep_free(jobs->sweep);
+    remains_free(jobs->remains);
     while ((open = LIST_FIRST(&jobs->open_runs))) {
         LIST_REMOVE(open, entry);
         open_run_free(open);

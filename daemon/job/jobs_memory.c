@@ -65,8 +65,17 @@ static void remember(struct job *job, const struct run_result *result, bool mail
     struct history_end end = {.row = &row,
                               .mail = mailed ? mail.data : NULL,
                               .fired = fired,
-                              .forget_until = clock_wall() - jobs->config->keep_history};
+                              .forget_until = clock_wall() - jobs->config->keep_history,
+                              .left = remains_of(result)};
     history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
+}
+
+void jobs_remember_start_over(struct jobs *jobs, const struct run_result *result) {
+    struct history_give_up given_up = {result->run, result->error.message ? result->error.message : "", true};
+    if (remains_of(result))
+        history_give_up_run(jobs->shared.state, &given_up, jobs_on_written, jobs);
+    else
+        history_drop_run(jobs->shared.state, result->run, jobs_on_written, jobs);
 }
 
 void job_remember_end(struct job *job, bool mailed) {
@@ -74,7 +83,7 @@ void job_remember_end(struct job *job, bool mailed) {
     if (!jobs->shared.state || job->last.outcome == RUN_STOPPED) /* it is not over */
         return;
     if (job->last.outcome == RUN_STARTS_OVER) { /* nor is the run: it goes on under another id */
-        history_drop_run(jobs->shared.state, job->last.run, jobs_on_written, jobs);
+        jobs_remember_start_over(jobs, &job->last);
         return;
     }
     /* a time whose run a stop has ended is not served: it is made up for at the next start */
@@ -89,7 +98,8 @@ void job_remember(struct job *job, const struct run_result *result, bool mailed)
 
 void jobs_end_open_run(struct jobs *jobs, const char *job, const struct run_result *result) {
     struct history_row row = row_of(job, result);
-    struct history_end end = {.row = &row, .forget_until = clock_wall() - jobs->config->keep_history};
+    struct history_end end = {
+        .row = &row, .forget_until = clock_wall() - jobs->config->keep_history, .left = remains_of(result)};
     history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
 }
 
@@ -246,6 +256,7 @@ void jobs_recall(struct jobs *jobs) {
     _cleanup_error_ struct error error = {0};
     if (!jobs->shared.state)
         return;
+    jobs->remains = remains_new(jobs->shared.state, jobs_on_written, jobs);
     jobs->sweep = sweep_start(jobs->engine, jobs->shared.state, &error);
     bool read =
         !error.code && recall_results(jobs, &error) && recall_mails(jobs, &error) && jobs_read_open_runs(jobs, &error);

@@ -9,6 +9,7 @@
 #include "job/drill.h"
 #include "job/jobs.h"
 #include "job/mailing.h"
+#include "job/remains.h"
 #include "job/resume.h"
 #include "job/sweep.h"
 #include "report/cloudwatch.h"
@@ -120,7 +121,8 @@ struct jobs {
     unsigned running;
     TAILQ_HEAD(, job) drills_waiting;
     unsigned drilling;
-    struct sweep *sweep; /* scratch tables that an earlier process left; NULL: none */
+    struct remains *remains; /* of runs that are over; NULL: no state */
+    struct sweep *sweep;     /* scratch tables that an earlier process left; NULL: none */
     size_t reserved;
     bool stopping;
     bool state_fails;  /* and it has been said */
@@ -177,9 +179,11 @@ void jobs_recall(struct jobs *jobs);                 /* at start-up, once the jo
 void jobs_note_new(struct jobs *jobs);               /* jobs that the state has not heard of: served up to now */
 void job_remember_end(struct job *job, bool mailed); /* job->last, and its mail that is still to be sent */
 void job_remember(struct job *job, const struct run_result *result,
-                  bool mailed);                             /* the same of a run of no schedule's time */
-void job_forget_mail(struct job *job, const char *run);     /* sent, or given up */
-void jobs_on_written(void *arg, const struct error *error); /* a state_done of the whole set's */
+                  bool mailed); /* the same of a run of no schedule's time */
+void jobs_remember_start_over(struct jobs *jobs,
+                              const struct run_result *result); /* no end: another begins in its place */
+void job_forget_mail(struct job *job, const char *run);         /* sent, or given up */
+void jobs_on_written(void *arg, const struct error *error);     /* a state_done of the whole set's */
 /* jobs_prune.c */
 void job_prune_after_run(struct job *job); /* where it succeeded */
 void job_finish_prunes(struct job *job);   /* at a stop: no further backup is begun */

@@ -46,6 +46,7 @@ static void say_open(const struct open_run *open, enum event_kind kind, const st
 struct reading {
     struct checkpoint_list list;
     struct checkpoint *whole; /* as many as the list's */
+    bool *told;               /* their end stands in the history: only what they left is still to go */
     size_t count;
 };
 
@@ -55,10 +56,12 @@ static bool read_work(struct sqlite3 *db, void *arg, struct error *error) {
     if (!checkpoint_list(db, &reading->list, error))
         return false;
     reading->whole = x_calloc(reading->list.count + 1, sizeof *reading->whole);
+    reading->told = x_calloc(reading->list.count + 1, sizeof *reading->told);
     for (; reading->count < reading->list.count; reading->count++) {
         const struct checkpoint_run *row = &reading->list.items[reading->count];
         unsigned deaths;
         if (!checkpoint_count_death(db, row->run, &deaths, error) || /* a stop in peace is none, and counts once */
+            !history_knows(db, row->run, &reading->told[reading->count], error) ||
             !checkpoint_load(db, row->run, &reading->whole[reading->count], error))
             return false;
     }
@@ -105,8 +108,31 @@ static void judge(struct open_run *open) {
     open->verdict = resume_judge(&open->checkpoint.run, &now, &open->why);
 }
 
+static void drop_rows(struct open_run *open) {
+    history_drop_run(open->jobs->shared.state, open->result.run, jobs_on_written, open->jobs);
+}
+
+static void add_rest(const struct open_run *open, bool at_once) {
+    if (open->engine)
+        remains_add(open->jobs->remains, &(struct remains_order){.run = open->result.run,
+                                                                 .table = open->result.table,
+                                                                 .engine = open->engine,
+                                                                 .config = open->config,
+                                                                 .job = open->config->jobs[0],
+                                                                 .at_once = at_once});
+}
+
+/* --local leaves it to a daemon. */
+static void take_up_rest(struct open_run *open) {
+    if (!open->engine)
+        drop_rows(open);
+    else if (open->jobs->alarms)
+        add_rest(open, true);
+    open_run_free(open);
+}
+
 /* Takes the checkpoint. */
-static void add_open_run(struct jobs *jobs, struct checkpoint *checkpoint) {
+static void add_open_run(struct jobs *jobs, struct checkpoint *checkpoint, bool told) {
     struct open_run *open = x_calloc(1, sizeof *open);
     open->jobs = jobs;
     open->checkpoint = *checkpoint;
@@ -114,6 +140,10 @@ static void add_open_run(struct jobs *jobs, struct checkpoint *checkpoint) {
     open->job = x_strdup(open->checkpoint.run.job);
     open->result = result_of(&open->checkpoint.run);
     restore_settings(open);
+    if (told) {
+        take_up_rest(open);
+        return;
+    }
     judge(open);
     LIST_INSERT_HEAD(&jobs->open_runs, open, entry); /* the list was oldest first: the newest comes to the front */
 }
@@ -123,19 +153,16 @@ bool jobs_read_open_runs(struct jobs *jobs, struct error *error) {
     bool read = state_do_now(jobs->shared.state, read_work, &reading, error);
     for (size_t i = 0; i < reading.count; i++)
         if (read)
-            add_open_run(jobs, &reading.whole[i]);
+            add_open_run(jobs, &reading.whole[i], reading.told[i]);
         else
             checkpoint_fini(&reading.whole[i]);
     free(reading.whole);
+    free(reading.told);
     checkpoint_list_fini(&reading.list);
     return read;
 }
 
 /* ------------------------------------------------------------ taking one back */
-
-static void drop_rows(struct open_run *open) {
-    history_drop_run(open->jobs->shared.state, open->result.run, jobs_on_written, open->jobs);
-}
 
 /* Its job may have gone meanwhile; its history stays. */
 static void end_open_run(struct open_run *open, enum run_outcome outcome, const struct error *left) {
@@ -147,7 +174,7 @@ static void end_open_run(struct open_run *open, enum run_outcome outcome, const 
     if (left)
         result->undo_error = error_copy(left);
     if (outcome == RUN_STARTS_OVER)
-        drop_rows(open);
+        jobs_remember_start_over(open->jobs, result);
     else if (job && outcome == RUN_FAILED)
         jobs_fail_open_run(job, open);
     else
@@ -161,8 +188,13 @@ static void on_abandoned(void *arg, bool stands, const struct error *error) {
                                                 [RESUME_GO_ON] = RUN_CANCELLED};
     struct open_run *open = arg;
     open->abandon = NULL;
+    const struct run_result left = {.undo_error = error ? *error : (struct error){0}}; /* borrowed */
     if (error)
-        say_open(open, EVENT_UNDO_FAILED, error, "not all of an interrupted run could be removed");
+        say_open(open, EVENT_UNDO_FAILED, error,
+                 remains_of(&left) ? "not all of an interrupted run could be removed; it is tried again"
+                                   : "not all of an interrupted run could be removed");
+    if (remains_of(&left))
+        add_rest(open, false);
     if (stands)
         error_clear(&open->why);
     end_open_run(open, stands ? RUN_SUCCEEDED : outcomes[open->verdict], error);

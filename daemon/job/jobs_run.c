@@ -208,7 +208,8 @@ static void say_end(struct job *job, const struct run_result *result) {
         say_of_result(job, result, EVENT_RUN_WARNING, NULL, result->warning);
     if (result->undo_error.code && result->uri) {
         _cleanup_free_ char *left =
-            x_printf("not all of the run could be removed; what is left is no backup, below %s", result->uri);
+            x_printf("not all of the run could be removed; what is left is no backup, below %s%s", result->uri,
+                     remains_of(result) ? "; it is tried again" : "");
         say_of_result(job, result, EVENT_UNDO_FAILED, &result->undo_error, left);
     }
 }
@@ -327,6 +328,18 @@ void job_end_waiting(struct job *job, const char *why) {
     job_tell_watchers(job, &job->last);
 }
 
+/* What could not be taken back, under the settings that it was begun with. */
+static void try_again(const struct job *job) {
+    struct jobs *jobs = job->jobs;
+    const struct job_order *started = &job->started;
+    if (jobs->remains && remains_of(&job->last))
+        remains_add(jobs->remains, &(struct remains_order){.run = job->last.run,
+                                                           .table = job->last.table,
+                                                           .engine = started->engine,
+                                                           .config = started->config,
+                                                           .job = started->settings});
+}
+
 static void on_over(void *arg, struct run_result *result) {
     struct job *job = arg;
     struct jobs *jobs = job->jobs;
@@ -336,6 +349,7 @@ static void on_over(void *arg, struct run_result *result) {
     job_remember_end(job, wants_mail(job));
     send_mail(job);
     job_prune_after_run(job);
+    try_again(job);
     forget_order(job);
     job_tell_watchers(job, &job->last);
     bool over = job->last.outcome == RUN_STARTS_OVER, again = take_flag(&job->run_again) || over;

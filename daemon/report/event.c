@@ -44,6 +44,7 @@ static const struct event_row {
     [EVENT_RUN_WARNING] = {"run-warning", "c533660bf1c6f6cb3625e24a9ad8e056", LOG_WARNING},
     [EVENT_RUN_PROGRESS] = {"run-progress", "cd18a679e9a794bc85ced2adb6ef2f56", LOG_DEBUG},
     [EVENT_UNDO_FAILED] = {"undo-failed", "5363bb5051e57481a4637a66328d3d81", LOG_ERR},
+    [EVENT_UNDO_DONE] = {"undo-done", "52947355bf234c83a7e04a9d495ca799", LOG_NOTICE},
     [EVENT_RESTORE_STARTED] = {"restore-started", "2b7a99c739f212be0ba40add7d67fae9", LOG_NOTICE},
     [EVENT_RESTORE_SUCCEEDED] = {"restore-succeeded", "567c7c295d4893f85421c9be48ddef69", LOG_NOTICE},
     [EVENT_RESTORE_FAILED] = {"restore-failed", "f280cbd22e29cbc1676c1956597be9f2", LOG_ERR},

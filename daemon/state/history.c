@@ -3,6 +3,7 @@
 #include "state/history.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "sql.h"
@@ -57,6 +58,7 @@ struct ending {
     struct history_row row;
     char *mail;
     int64_t fired, forget_until;
+    bool left;
     state_done *done;
     void *arg;
 };
@@ -68,10 +70,21 @@ static bool row_write(sqlite3 *db, const struct history_row *row, struct error *
                    row->started, row->ended, row->items, row->stored_bytes, row->raw_bytes, row->resumed);
 }
 
+/* It may not have come so far as to be kept. */
+static bool leave(sqlite3 *db, const struct history_row *row, struct error *error) {
+    _cleanup_error_ struct error failure = {0};
+    bool cancelled = strcmp(row->outcome, "cancelled") == 0;
+    if (checkpoint_give_up(db, row->run, row->error ? row->error : row->outcome, cancelled, &failure) ||
+        failure.code == ERROR_NOT_FOUND)
+        return true;
+    *error = error_take(&failure);
+    return false;
+}
+
 static bool end_work(sqlite3 *db, void *arg, struct error *error) {
     struct ending *ending = arg;
     const struct history_row *row = &ending->row;
-    return checkpoint_end(db, row->run, error) && row_write(db, row, error) &&
+    return (ending->left ? leave(db, row, error) : checkpoint_end(db, row->run, error)) && row_write(db, row, error) &&
            (!ending->fired || fires_write(db, row->job, ending->fired, error)) &&
            (!ending->mail || mails_write(db, row->run, row->job, ending->mail, error)) &&
            sql_run(db, error, "DELETE FROM runs WHERE ended < ?", "i", ending->forget_until);
@@ -96,6 +109,7 @@ struct state_op *history_end_run(struct state *state, const struct history_end *
                               .mail = x_strdup(end->mail),
                               .fired = end->fired,
                               .forget_until = end->forget_until,
+                              .left = end->left,
                               .done = done,
                               .arg = arg};
     return state_do(state, &(struct state_order){end_work, end_done, end_release, ending, true});
@@ -183,6 +197,18 @@ void history_give_up_run(struct state *state, const struct history_give_up *give
 }
 
 /* ------------------------------------------------------------ reading */
+
+static bool on_known(sqlite3_stmt *row, void *arg, struct error *error) {
+    (void)row;
+    (void)error;
+    *(bool *)arg = true;
+    return true;
+}
+
+bool history_knows(sqlite3 *db, const char *run, bool *known, struct error *error) {
+    *known = false;
+    return sql_each(db, error, &(struct sql_reader){on_known, known}, "SELECT 1 FROM runs WHERE run = ?1", "t", run);
+}
 
 struct listing {
     char *job;

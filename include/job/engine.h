@@ -25,6 +25,7 @@ struct engine_shared {
     const struct mail_templates *templates;
     struct state *state; /* what survives a restart; NULL: nothing does */
     int64_t landing; /* ms that a run waits for what it dropped on its way to S3, before it takes all back; 0: 3 s */
+    int64_t again;   /* ms until what could not be taken back is tried again; 0: a minute */
     struct in_use *in_use; /* backups that something reads or removes now; NULL: not kept */
 };
 

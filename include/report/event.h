@@ -36,6 +36,7 @@ enum event_kind {
     EVENT_RUN_WARNING,     /* fewer items than expected, Duration= cut to an hour, a link that ends early, ... */
     EVENT_RUN_PROGRESS,    /* debug: a transition of the story, a throttle, a retry */
     EVENT_UNDO_FAILED,     /* what could not be deleted of a failed run */
+    EVENT_UNDO_DONE,       /* and has been deleted later */
     EVENT_RESTORE_STARTED,
     EVENT_RESTORE_SUCCEEDED,
     EVENT_RESTORE_FAILED,

@@ -26,11 +26,11 @@ struct history_end {
     const char *mail; /* what state/mails.h keeps until it is sent; NULL: no mail */
     int64_t fired; /* seconds since 1970: the time of the schedule that the run stood for; 0: a person asked for it */
     int64_t forget_until; /* rows that ended before are removed: KeepHistory= */
+    bool left; /* not all of the run could be taken back: its rows of state/checkpoint.h stay, given up; else they go */
 };
-/* The run's rows of state/checkpoint.h go with it. */
 struct state_op *history_end_run(struct state *state, const struct history_end *end, state_done *done, void *arg);
 
-/* The run's rows of state/checkpoint.h go, with nothing in the history: another run goes on in its place. */
+/* The run's rows of state/checkpoint.h go, with nothing in the history: another run goes on in its place, or it stands there. */
 void history_drop_run(struct state *state, const char *run, state_done *done, void *arg);
 
 /* The process ends in peace, and leaves the run to be resumed; its turn has come, in this process. (A run that is not kept yet: nothing.) */
@@ -43,6 +43,9 @@ struct history_give_up {
     bool cancelled;        /* by a person, a reload, a newer run: no failure */
 };
 void history_give_up_run(struct state *state, const struct history_give_up *given_up, state_done *done, void *arg);
+
+/* Is the end of that run in the history? A state_work's business (state/state.h). */
+bool history_knows(struct sqlite3 *db, const char *run, bool *known, struct error *error);
 
 /* Exactly one of `rows` and `error` is given where it fails; newest first, borrowed until it returns. */
 typedef void history_done(void *arg, const struct history_row *rows, size_t count, const struct error *error);

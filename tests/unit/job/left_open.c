@@ -61,10 +61,132 @@ static void a_failure_that_is_told_late_serves_no_time_of_the_schedule(void **st
     assert_int_equal(jobs_running(town->jobs), 1);
 }
 
+/* ------------------------------------------------------------ what cannot be taken back yet */
+
+#define UPLOAD "Format=json\nCompression=none\nPartSize=5M\n[Scan]\nSegments=1\n[Job]\nRetryFor=1s\n"
+
+/* A part of an upload stands; the table's next page is held. */
+static void begin_upload(struct town *town, const char *job) {
+    char run[RUN_LENGTH + 1];
+    for (unsigned i = 0; i < 8; i++)
+        world_flat_page(town->world, 0, 1, 1 << 20);
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "Scan", .act = CLOUD_HOLD, .after = 7});
+    begin_process(town, job, false);
+    assert_int_equal(jobs_run(town->jobs, "j", "a test", run), JOBS_OK);
+    world_until_held(town->world, "Scan", 1);
+    world_until_asked(town->world, "?partNumber=1", 1);
+    run_for(&town->world->loop, 100); /* and its cut is recorded */
+    assert_int_equal(cloud_uploads(town->world->cloud), 1);
+    cloud_no_rules(town->world->cloud);
+}
+
+static void s3_is_away(struct town *town) {
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "/bkt", .act = CLOUD_CUT});
+}
+
+static void cancel_without_s3(struct town *town) {
+    char run[RUN_LENGTH + 1];
+    s3_is_away(town);
+    assert_int_equal(jobs_cancel(town->jobs, "j", "a test", run), JOBS_OK);
+    cloud_forget_held(town->world->cloud);
+    watch_run(town, run);
+    assert_int_equal(town->world->result.outcome, RUN_CANCELLED);
+    assert_int_equal(cloud_uploads(town->world->cloud), 1);
+}
+
+static unsigned times_said(const struct town *town, const char *words) {
+    unsigned times = 0;
+    for (const char *at = town->world->said.data; at && (at = strstr(at, words)); at++)
+        times++;
+    return times;
+}
+
+static void what_an_outage_kept_from_being_taken_back_goes_when_it_is_over(void **state) {
+    struct town *town = *state;
+    begin_upload(town, UPLOAD);
+    cancel_without_s3(town);
+    wait_until_said(town, "it is tried again");
+    run_for(&town->world->loop, 1500); /* and tried again in vain */
+    assert_int_equal(cloud_uploads(town->world->cloud), 1);
+    cloud_no_rules(town->world->cloud);
+    wait_until_said(town, "undo-done");
+    assert_nothing_left(town->world);
+    assert_int_equal(times_said(town, "undo-failed"), 1);
+    end_process(town);
+    buffer_clear(&town->world->said);
+    begin_process(town, UPLOAD, true); /* and is forgotten */
+    run_for(&town->world->loop, 100);
+    assert_int_equal(times_said(town, "undo-"), 0);
+}
+
+/* The run's end is told once: what is left is no run any more. */
+static void what_could_not_be_taken_back_goes_with_the_next_process(void **state) {
+    struct town *town = *state;
+    begin_upload(town, UPLOAD MAIL);
+    cancel_without_s3(town);
+    end_process(town);
+    cloud_no_rules(town->world->cloud);
+    buffer_clear(&town->world->said);
+    begin_process(town, UPLOAD MAIL, false); /* --local leaves it to a daemon */
+    run_for(&town->world->loop, 100);
+    assert_int_equal(cloud_uploads(town->world->cloud), 1);
+    end_process(town);
+    begin_process(town, UPLOAD MAIL, true);
+    assert_int_equal(jobs_running(town->jobs), 0);
+    assert_status(town, "result", "cancelled");
+    wait_until_said(town, "undo-done");
+    assert_nothing_left(town->world);
+    assert_int_equal(times_said(town, "run-abandoned"), 0);
+    assert_int_equal(times_said(town, "run-cancelled"), 0);
+    assert_int_equal(times_said(town, "mail-"), 0);
+}
+
+static void an_interrupted_run_that_an_outage_kept_goes_when_it_is_over(void **state) {
+    struct town *town = *state;
+    begin_upload(town, UPLOAD);
+    end_process(town);
+    cloud_forget_held(town->world->cloud);
+    s3_is_away(town);
+    begin_process(town, UPLOAD "Enabled=no\n", true);
+    wait_until_said(town, "undo-failed");
+    assert_int_equal(cloud_uploads(town->world->cloud), 1);
+    end_process(town);
+    begin_process(town, UPLOAD "Enabled=no\n", true);
+    run_for(&town->world->loop, 100);
+    cloud_no_rules(town->world->cloud);
+    wait_until_said(town, "undo-done");
+    assert_nothing_left(town->world);
+    assert_int_equal(times_said(town, "run-abandoned"), 1);
+}
+
+/* A person must do something first: it is said, and not tried for ever. */
+static void what_may_not_be_taken_back_is_not_tried_again(void **state) {
+    struct town *town = *state;
+    char run[RUN_LENGTH + 1];
+    begin_upload(town, UPLOAD);
+    cloud_rule(town->world->cloud,
+               &(struct cloud_rule){.match = "/bkt", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"});
+    assert_int_equal(jobs_cancel(town->jobs, "j", "a test", run), JOBS_OK);
+    cloud_forget_held(town->world->cloud);
+    watch_run(town, run);
+    unsigned asked = cloud_count(town->world->cloud, "/bkt");
+    assert_int_equal(times_said(town, "undo-failed"), 1);
+    run_for(&town->world->loop, 300);
+    assert_int_equal(cloud_count(town->world->cloud, "/bkt"), asked);
+    end_process(town);
+    begin_process(town, UPLOAD, true);
+    run_for(&town->world->loop, 300);
+    assert_int_equal(cloud_count(town->world->cloud, "/bkt"), asked);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_TOWN(a_failure_that_is_told_late_leaves_the_newer_run_as_it_is),
         WITH_TOWN(a_failure_that_is_told_late_serves_no_time_of_the_schedule),
+        WITH_TOWN(what_an_outage_kept_from_being_taken_back_goes_when_it_is_over),
+        WITH_TOWN(what_could_not_be_taken_back_goes_with_the_next_process),
+        WITH_TOWN(an_interrupted_run_that_an_outage_kept_goes_when_it_is_over),
+        WITH_TOWN(what_may_not_be_taken_back_is_not_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,8 +50,8 @@ int world_set_up(void **state) {
     world->templates = mail_templates_load(NULL, &error);
     assert_non_null(world->templates);
     world->workshop = workshop_new(MEMORY);
-    world->shared =
-        (struct engine_shared){&world->loop, world->workshop, world->reporter, world->templates, .landing = 20};
+    world->shared = (struct engine_shared){&world->loop,     world->workshop, world->reporter,
+                                           world->templates, .landing = 20,   .again = 50};
     world->shared.in_use = in_use_new();
     *state = world;
     return 0;

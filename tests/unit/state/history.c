@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "state/checkpoint.h"
 #include "state/fires.h"
 #include "state/history.h"
 #include "state/mails.h"
@@ -180,6 +181,60 @@ static void old_runs_are_forgotten(void **state) {
     assert_int_equal(world->answers, 4);
 }
 
+static bool write_row(struct sqlite3 *db, void *arg, struct error *error) {
+    (void)arg;
+    struct checkpoint_run run = {.run = text("r1"),
+                                 .job = text("a"),
+                                 .settings = text("{}"),
+                                 .table = text("t"),
+                                 .table_arn = text("arn"),
+                                 .region = text("eu-west-1"),
+                                 .bucket = text("b"),
+                                 .prefix = text(""),
+                                 .formats = text("json/none")};
+    return checkpoint_begin(db, &run, error);
+}
+
+struct look {
+    bool known;
+    struct checkpoint_list list;
+};
+
+static bool look_work(struct sqlite3 *db, void *arg, struct error *error) {
+    struct look *look = arg;
+    return history_knows(db, "r1", &look->known, error) && checkpoint_list(db, &look->list, error);
+}
+
+static void what_is_left_of_a_run_outlives_its_end(void **state) {
+    struct world *world = *state;
+    for (int left = 1; left >= 0; left--) {
+        struct history_row over = row("r1", "a", "failure", 100);
+        struct look look = {0};
+        over.error = text("the network is away");
+        if (left)
+            assert_true(state_do_now(world->state, write_row, NULL, NULL));
+        assert_true(state_do_now(world->state, look_work, &look, NULL));
+        assert_int_equal(look.known, !left);
+        checkpoint_list_fini(&look.list);
+        history_end_run(world->state, &(struct history_end){.row = &over, .left = left}, on_ended, world);
+        restart(world);
+        assert_true(state_do_now(world->state, look_work, &look, NULL));
+        assert_true(look.known);
+        assert_int_equal(look.list.count, left);
+        if (left)
+            assert_string_equal(look.list.items[0].given_up, "the network is away");
+        checkpoint_list_fini(&look.list);
+    }
+}
+
+/* One that had not come so far as to be kept. */
+static void a_run_without_rows_may_leave_something(void **state) {
+    struct world *world = *state;
+    struct history_row over = row("r1", "a", "cancelled", 100);
+    history_end_run(world->state, &(struct history_end){.row = &over, .left = true}, on_ended, world);
+    assert_string_equal(list(world, NULL, 10), "r1 ");
+}
+
 static void on_last(void *arg, size_t index, const struct history_row *last, int64_t good_items) {
     buffer_printf(arg, "%zu:%s:%s:%lld ", index, last->run, last->outcome, (long long)good_items);
 }
@@ -243,6 +298,8 @@ int main(void) {
         TEST(runs_are_listed_from_the_newest_over_a_restart),
         TEST(every_member_comes_back),
         TEST(old_runs_are_forgotten),
+        TEST(what_is_left_of_a_run_outlives_its_end),
+        TEST(a_run_without_rows_may_leave_something),
         TEST(a_jobs_last_run_and_its_last_good_one_are_known),
         TEST(a_mail_is_kept_with_its_run_until_it_is_gone),
         TEST(the_times_of_schedules_are_kept),
