@@ -209,7 +209,7 @@ static int64_t missed_since(const struct job *job, int64_t at, int64_t now) {
 }
 
 void jobs_note_new(struct jobs *jobs) {
-    if (!jobs->shared.state || !jobs->alarms)
+    if (!jobs->shared.state || !jobs->alarms || jobs->times_unread)
         return;
     struct fire_note *notes = x_calloc(jobs->count + 1, sizeof *notes);
     size_t count = 0;
@@ -249,23 +249,34 @@ static bool recall_times(struct jobs *jobs, struct error *error) {
         job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule, late");
     }
     fire_rows_free(rows, count);
+    jobs->times_unread = !read;
     return read;
 }
 
-void jobs_recall(struct jobs *jobs) {
+static bool start_sweep(struct jobs *jobs, struct error *error) {
+    jobs->sweep = sweep_start(jobs->engine, jobs->shared.state, error);
+    return !error->code;
+}
+
+/* What cannot be read is no reason to leave the rest unread. */
+static void recall(struct jobs *jobs, bool (*read)(struct jobs *jobs, struct error *error), const char *trouble) {
     _cleanup_error_ struct error error = {0};
+    if (!read(jobs, &error))
+        report(jobs->shared.reporter, EVENT(EVENT_STATE_FAILED, .error = &error, .message = trouble));
+}
+
+void jobs_recall(struct jobs *jobs) {
     if (!jobs->shared.state)
         return;
     jobs->remains = remains_new(jobs->shared.state, jobs_on_written, jobs);
-    jobs->sweep = sweep_start(jobs->engine, jobs->shared.state, &error);
-    bool read =
-        !error.code && recall_results(jobs, &error) && recall_mails(jobs, &error) && jobs_read_open_runs(jobs, &error);
+    recall(jobs, start_sweep, "scratch tables that drills may have left could not be read");
+    recall(jobs, recall_results, "the last results could not be read");
+    recall(jobs, recall_mails, "mails that are still to be sent could not be read");
+    recall(jobs, jobs_count_deaths, "under which runs the process before died could not be noted");
+    recall(jobs, jobs_read_open_runs, "interrupted runs could not be read");
     if (jobs->alarms) {
         jobs_take_up(jobs, NULL);
-        read = read && recall_times(jobs, &error);
+        recall(jobs, recall_times, "what was missed is not known: it is looked for at the next start");
     }
-    if (!read)
-        report(jobs->shared.reporter,
-               EVENT(EVENT_STATE_FAILED, .error = &error, .message = "what the state knows could not be read whole"));
     jobs_note_new(jobs);
 }

@@ -126,6 +126,7 @@ struct jobs {
     size_t reserved;
     bool stopping;
     bool state_fails;  /* and it has been said */
+    bool times_unread; /* up to when schedules are served: the state knows it, and could not be read */
     struct job *alone; /* runs, and no other starts; NULL: none */
     uv_timer_t stop_timer, alone_timer;
     unsigned handles; /* not yet closed */
@@ -164,6 +165,7 @@ void job_drop_drill(struct job *job, bool told); /* at once, as it is; `told`: w
 void job_free_drill(struct job *job);
 struct json_object *job_drill_json(const struct job *job);
 /* jobs_resume.c */
+bool jobs_count_deaths(struct jobs *jobs, struct error *error);   /* at start-up, once, before the next */
 bool jobs_read_open_runs(struct jobs *jobs, struct error *error); /* at start-up */
 void jobs_take_up(struct jobs *jobs, const char *name);           /* those of one job, or of all (NULL) */
 void open_run_free(struct open_run *open);                 /* at once; what is in the state stays. NULL is fine */

@@ -43,29 +43,47 @@ static void say_open(const struct open_run *open, enum event_kind kind, const st
 
 /* ------------------------------------------------------------ start-up: reading */
 
-struct reading {
-    struct checkpoint_list list;
-    struct checkpoint *whole; /* as many as the list's */
-    bool *told;               /* their end stands in the history: only what they left is still to go */
-    size_t count;
+struct found {
+    struct checkpoint checkpoint;
+    bool told;            /* its end stands in the history: only what it left is still to go */
+    struct error trouble; /* it could not be read whole */
 };
 
-/* A checkpoint that cannot be loaded is told later, by its row alone. */
+struct reading {
+    struct checkpoint_list list;
+    struct found *found; /* as many as the list's */
+};
+
+/* What cannot be read is known by its names, or by its row alone: it can be taken back. */
+static void read_one(struct sqlite3 *db, struct checkpoint_run *row, struct found *found) {
+    if (!history_knows(db, row->run, &found->told, &found->trouble) ||
+        checkpoint_load(db, row->run, &found->checkpoint, &found->trouble) ||
+        checkpoint_load_names(db, row->run, &found->checkpoint, NULL))
+        return;
+    found->checkpoint.run = *row;
+    *row = (struct checkpoint_run){0};
+}
+
+/* One that cannot be read is no trouble of the others. */
 static bool read_work(struct sqlite3 *db, void *arg, struct error *error) {
     struct reading *reading = arg;
     if (!checkpoint_list(db, &reading->list, error))
         return false;
-    reading->whole = x_calloc(reading->list.count + 1, sizeof *reading->whole);
-    reading->told = x_calloc(reading->list.count + 1, sizeof *reading->told);
-    for (; reading->count < reading->list.count; reading->count++) {
-        const struct checkpoint_run *row = &reading->list.items[reading->count];
-        unsigned deaths;
-        if (!checkpoint_count_death(db, row->run, &deaths, error) || /* a stop in peace is none, and counts once */
-            !history_knows(db, row->run, &reading->told[reading->count], error) ||
-            !checkpoint_load(db, row->run, &reading->whole[reading->count], error))
-            return false;
-    }
+    reading->found = x_calloc(reading->list.count + 1, sizeof *reading->found);
+    for (size_t i = 0; i < reading->list.count; i++)
+        read_one(db, &reading->list.items[i], &reading->found[i]);
     return true;
+}
+
+/* A stop in peace is no death, and counts once. */
+static bool count_deaths(struct sqlite3 *db, void *arg, struct error *error) {
+    struct checkpoint_list *list = arg;
+    bool good = checkpoint_list(db, list, error);
+    for (size_t i = 0; good && i < list->count; i++) {
+        unsigned deaths;
+        good = checkpoint_count_death(db, list->items[i].run, &deaths, error);
+    }
+    return good;
 }
 
 /* What history and mail tell of it, should it be taken back: the checkpoint goes with whoever takes it up. */
@@ -131,33 +149,61 @@ static void take_up_rest(struct open_run *open) {
     open_run_free(open);
 }
 
+/* A state that cannot be read just now may be read at the next start; one that is damaged stays so. */
+static bool is_left_alone(const struct open_run *open, const struct found *found) {
+    if (!found->trouble.code || found->trouble.code == ERROR_CORRUPT)
+        return false;
+    say_open(open, EVENT_STATE_FAILED, &found->trouble, "an interrupted run could not be read: it is left as it is");
+    return true;
+}
+
+static void judge_damaged(struct open_run *open, const struct error *trouble) {
+    open->verdict = RESUME_FAIL;
+    open->why = error_copy(trouble);
+    error_context(&open->why, "what the state holds of the run cannot be read");
+}
+
 /* Takes the checkpoint. */
-static void add_open_run(struct jobs *jobs, struct checkpoint *checkpoint, bool told) {
+static void add_open_run(struct jobs *jobs, struct found *found) {
     struct open_run *open = x_calloc(1, sizeof *open);
     open->jobs = jobs;
-    open->checkpoint = *checkpoint;
-    *checkpoint = (struct checkpoint){0};
+    open->checkpoint = found->checkpoint;
+    found->checkpoint = (struct checkpoint){0};
     open->job = x_strdup(open->checkpoint.run.job);
     open->result = result_of(&open->checkpoint.run);
+    if (is_left_alone(open, found)) {
+        open_run_free(open);
+        return;
+    }
     restore_settings(open);
-    if (told) {
+    if (found->told) {
         take_up_rest(open);
         return;
     }
     judge(open);
+    if (found->trouble.code && open->verdict == RESUME_GO_ON)
+        judge_damaged(open, &found->trouble);
     LIST_INSERT_HEAD(&jobs->open_runs, open, entry); /* the list was oldest first: the newest comes to the front */
+}
+
+/* Deaths that cannot be counted keep no run from going on. */
+bool jobs_count_deaths(struct jobs *jobs, struct error *error) {
+    struct checkpoint_list list = {0};
+    bool counted = state_do_now(jobs->shared.state, count_deaths, &list, error);
+    checkpoint_list_fini(&list);
+    return counted;
 }
 
 bool jobs_read_open_runs(struct jobs *jobs, struct error *error) {
     struct reading reading = {0};
     bool read = state_do_now(jobs->shared.state, read_work, &reading, error);
-    for (size_t i = 0; i < reading.count; i++)
+    for (size_t i = 0; reading.found && i < reading.list.count; i++) {
         if (read)
-            add_open_run(jobs, &reading.whole[i], reading.told[i]);
-        else
-            checkpoint_fini(&reading.whole[i]);
-    free(reading.whole);
-    free(reading.told);
+            add_open_run(jobs, &reading.found[i]);
+        checkpoint_fini(&reading.found[i].checkpoint);
+        error_clear(&reading.found[i].trouble);
+    }
+    free(reading.found);
     checkpoint_list_fini(&reading.list);
     return read;
 }

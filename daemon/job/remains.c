@@ -118,7 +118,7 @@ static void on_abandoned(void *arg, bool stands, const struct error *error) {
 
 static bool load_work(struct sqlite3 *db, void *arg, struct error *error) {
     struct loading *loading = arg;
-    return checkpoint_load(db, loading->run, &loading->checkpoint, error);
+    return checkpoint_load_names(db, loading->run, &loading->checkpoint, error);
 }
 
 static void on_loaded(void *arg, const struct error *error) {

@@ -147,15 +147,18 @@ static bool add_cut(sqlite3_stmt *row, void *arg, struct error *error) {
 
 #define OF_RUN " WHERE run = (SELECT id FROM checkpoint WHERE run = ?1) "
 
-static bool load(sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error) {
+static bool load_names(sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error) {
     return sql_each(db, error, &(struct sql_reader){take_run, &checkpoint->run},
                     "SELECT " RUN_COLUMNS ", definition FROM checkpoint WHERE run = ?1", "t", run) &&
-           sql_each(db, error, &(struct sql_reader){add_position, checkpoint},
-                    "SELECT segment, key FROM checkpoint_segment" OF_RUN "ORDER BY segment", "t", run) &&
            sql_each(db, error, &(struct sql_reader){add_object, checkpoint},
                     "SELECT output, object, key, upload_id, single, closed FROM checkpoint_object" OF_RUN
                     "ORDER BY output, object",
-                    "t", run) &&
+                    "t", run);
+}
+
+static bool load_cuts(sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error) {
+    return sql_each(db, error, &(struct sql_reader){add_position, checkpoint},
+                    "SELECT segment, key FROM checkpoint_segment" OF_RUN "ORDER BY segment", "t", run) &&
            sql_each(db, error, &(struct sql_reader){add_part, checkpoint},
                     "SELECT output, object, part, length, items, crc32, etag, md5 FROM checkpoint_part" OF_RUN
                     "ORDER BY output, object, part",
@@ -164,13 +167,22 @@ static bool load(sqlite3 *db, const char *run, struct checkpoint *checkpoint, st
                     "SELECT items, parts_1, parts_2 FROM checkpoint_cut" OF_RUN "ORDER BY cut", "t", run);
 }
 
-bool checkpoint_load(sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error) {
+bool checkpoint_load_names(sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error) {
     *checkpoint = (struct checkpoint){0};
-    bool good = load(db, run, checkpoint, error);
+    bool good = load_names(db, run, checkpoint, error);
     if (good && !checkpoint->run.run) {
         error_set(error, ERROR_NOT_FOUND, "the state knows no run %s", run);
         good = false;
     }
+    if (!good)
+        checkpoint_fini(checkpoint);
+    return good;
+}
+
+bool checkpoint_load(sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error) {
+    if (!checkpoint_load_names(db, run, checkpoint, error))
+        return false;
+    bool good = load_cuts(db, run, checkpoint, error);
     if (!good)
         checkpoint_fini(checkpoint);
     return good;

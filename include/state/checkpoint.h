@@ -160,7 +160,10 @@ bool checkpoint_end(struct sqlite3 *db, const char *run, struct error *error);
 
 bool checkpoint_list(struct sqlite3 *db, struct checkpoint_list *list, struct error *error);
 
-/* ERROR_NOT_FOUND where there is no such run. */
+/* Only its row and the names of its objects: enough to take it back. */
+bool checkpoint_load_names(struct sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error);
+
+/* ERROR_NOT_FOUND where there is no such run; ERROR_CORRUPT where a row cannot be what a run wrote. */
 bool checkpoint_load(struct sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error);
 
 #endif

@@ -2,6 +2,8 @@
 /* A run that the process before has left open, beside what this process does meanwhile. */
 #include "processes.h"
 
+#include <sqlite3.h>
+
 /* Two processes more die under it: the next one takes it back, and that is its failure. */
 static void cut_off_to_fail(struct town *town, const char *job) {
     cut_off_a_run(town, job);
@@ -179,6 +181,89 @@ static void what_may_not_be_taken_back_is_not_tried_again(void **state) {
     assert_int_equal(cloud_count(town->world->cloud, "/bkt"), asked);
 }
 
+/* ------------------------------------------------------------ a state that cannot be read whole */
+
+static bool spoil(struct sqlite3 *db, void *arg, struct error *error) {
+    (void)error;
+    return sqlite3_exec(db, arg, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static void spoil_state(struct town *town, const char *statement) {
+    bool is_open = town->world->shared.state;
+    if (!is_open)
+        open_state(town);
+    assert_true(state_do_now(town->world->shared.state, spoil, (void *)(uintptr_t)statement, NULL));
+    if (!is_open)
+        state_free(take_pointer(town->world->shared.state));
+}
+
+static void a_damaged_checkpoint_fails_its_run_and_no_other(void **state) {
+    struct town *town = *state;
+    begin_upload(town, UPLOAD NIGHTLY);
+    end_process(town);
+    cloud_forget_held(town->world->cloud);
+    spoil_state(town, "UPDATE checkpoint_part SET md5 = x'00'");
+    note(town, now() - 10 * 86400);
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "DescribeTable", .act = CLOUD_HOLD});
+    begin_process(town, UPLOAD NIGHTLY, true);
+    assert_int_equal(jobs_running(town->jobs), 1); /* what was missed */
+    wait_until_said(town, "run-failed");
+    assert_true(world_has_said(town->world, "what the state holds of the run cannot be read"));
+    assert_int_equal(cloud_uploads(town->world->cloud), 0);
+    cloud_no_rules(town->world->cloud);
+    world_until_held(town->world, "DescribeTable", 1);
+    assert_true(cloud_release(town->world->cloud, "DescribeTable"));
+    run_until_over(town);
+    assert_status(town, "result", "success");
+}
+
+/* An older run of the job is damaged: the newer one goes on. */
+static void beside_a_damaged_checkpoint_others_go_on(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    spoil_state(town,
+                "INSERT INTO checkpoint (id, run, job, settings, table_name, table_arn, region, bucket, prefix,"
+                " s3_endpoint, formats, started, segments, table_bytes, part_size, scan_started, numbers)"
+                " SELECT 0, 'x', job, settings, table_name, table_arn, region, bucket, prefix, s3_endpoint, formats,"
+                " started, segments, table_bytes, part_size, scan_started, numbers FROM checkpoint;"
+                "INSERT INTO checkpoint_part VALUES (0, 7, 1, 1, 1, 1, 1, 'e', x'00')");
+    begin_process(town, SMALL, true);
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-resumed"));
+    assert_true(world_has_said(town->world, "run-abandoned"));
+    assert_whole(town->world);
+}
+
+/* They can be written all the while. */
+static void times_that_could_not_be_read_are_not_taken_as_served(void **state) {
+    struct town *town = *state;
+    note(town, now() - 10 * 86400);
+    spoil_state(town, "ALTER TABLE fires RENAME TO fires_away;"
+                      "CREATE VIEW fires AS SELECT job, abs(-9223372036854775807 - 1) AS at FROM fires_away;"
+                      "CREATE TRIGGER written INSTEAD OF INSERT ON fires"
+                      " BEGIN REPLACE INTO fires_away VALUES (new.job, new.at); END");
+    begin_process(town, NIGHTLY, true);
+    assert_true(world_has_said(town->world, "state-failed"));
+    end_process(town);
+    spoil_state(town, "DROP VIEW fires; ALTER TABLE fires_away RENAME TO fires");
+    begin_process(town, NIGHTLY, true);
+    assert_int_equal(jobs_running(town->jobs), 1);
+}
+
+static void what_cannot_be_read_keeps_nothing_else_unread(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    spoil_state(town,
+                "ALTER TABLE scratch RENAME TO scratch_away; ALTER TABLE mails RENAME TO mails_away;"
+                "CREATE TRIGGER full BEFORE UPDATE OF deaths ON checkpoint BEGIN SELECT RAISE(ABORT, 'full'); END");
+    begin_process(town, SMALL, true);
+    spoil_state(town, "ALTER TABLE scratch_away RENAME TO scratch; ALTER TABLE mails_away RENAME TO mails;"
+                      "DROP TRIGGER full");
+    run_until_over(town);
+    assert_true(world_has_said(town->world, "run-resumed"));
+    assert_status(town, "result", "success");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_TOWN(a_failure_that_is_told_late_leaves_the_newer_run_as_it_is),
@@ -187,6 +272,10 @@ int main(void) {
         WITH_TOWN(what_could_not_be_taken_back_goes_with_the_next_process),
         WITH_TOWN(an_interrupted_run_that_an_outage_kept_goes_when_it_is_over),
         WITH_TOWN(what_may_not_be_taken_back_is_not_tried_again),
+        WITH_TOWN(a_damaged_checkpoint_fails_its_run_and_no_other),
+        WITH_TOWN(beside_a_damaged_checkpoint_others_go_on),
+        WITH_TOWN(times_that_could_not_be_read_are_not_taken_as_served),
+        WITH_TOWN(what_cannot_be_read_keeps_nothing_else_unread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
