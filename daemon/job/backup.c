@@ -115,7 +115,7 @@ void backup_cancel(struct backup *backup, const char *why) {
 }
 
 void backup_stop(struct backup *backup, const char *why) {
-    if (!ledger_holds(backup->ledger)) {
+    if (!ledger_holds(backup->ledger) && !ledger_keeps(backup->ledger)) {
         backup_cancel(backup, why);
         return;
     }

@@ -18,10 +18,13 @@
 
 static void on_lost(void *arg, const struct error *error) {
     struct backup *backup = arg;
-    backup_say(backup, EVENT_RUN_WARNING,
-               "the state cannot be written: the backup goes on, but could not be resumed if it were interrupted",
-               error);
-    if (backup->stopping && backup->state == STREAM)
+    backup_say(
+        backup, EVENT_RUN_WARNING,
+        ledger_keeps(backup->ledger)
+            ? "the state cannot be written: the backup goes on, but could only be resumed from its last recorded cut"
+            : "the state cannot be written: the backup goes on, but could not be resumed if it were interrupted",
+        error);
+    if (backup->stopping && backup->state == STREAM && !ledger_keeps(backup->ledger))
         backup_cancel(backup, "the daemon stops, and the state cannot be written");
 }
 
@@ -44,6 +47,8 @@ void backup_resume_init(struct backup *backup, const struct backup_order *order)
     if (order->resume)
         take_checkpoint(backup, order->resume);
     backup->ledger = ledger_new(order->state, backup->run, on_lost, backup);
+    if (backup->resumed)
+        ledger_has_row(backup->ledger);
 }
 
 void backup_resume_fini(struct backup *backup) {
@@ -214,9 +219,10 @@ void backup_drain(struct backup *backup) {
         stop_now(backup);
 }
 
+/* Where its end in peace could not be written either, it looks as if the process had died under it, once. */
 static void on_stop_written(void *arg) {
     struct backup *backup = arg;
-    if (ledger_holds(backup->ledger)) {
+    if (ledger_keeps(backup->ledger)) {
         backup->stopped = true;
         backup_enter(backup, OVER);
         return;

@@ -29,6 +29,7 @@ struct ledger {
     void (*lost)(void *arg, const struct error *error);
     void *arg;
     bool broken;
+    bool kept;                  /* its row stands in the state */
     LIST_HEAD(, entry) entries; /* not over yet */
 };
 
@@ -66,6 +67,14 @@ bool ledger_holds(const struct ledger *ledger) {
     return ledger && ledger->state && !ledger->broken;
 }
 
+bool ledger_keeps(const struct ledger *ledger) {
+    return ledger && ledger->state && ledger->kept;
+}
+
+void ledger_has_row(struct ledger *ledger) {
+    ledger->kept = true;
+}
+
 /* ------------------------------------------------------------ an entry */
 
 static bool work(struct sqlite3 *db, void *arg, struct error *error) {
@@ -73,9 +82,15 @@ static bool work(struct sqlite3 *db, void *arg, struct error *error) {
     return entry->write(db, entry, error);
 }
 
+static bool write_begin(struct sqlite3 *db, const struct entry *entry, struct error *error) {
+    return checkpoint_begin(db, &entry->row, error);
+}
+
 static void on_written(void *arg, const struct error *error) {
     struct entry *entry = arg;
     struct ledger *ledger = entry->ledger;
+    if (ledger && !error && entry->write == write_begin)
+        ledger->kept = true;
     if (ledger && error && !ledger->broken) {
         ledger->broken = true;
         ledger->lost(ledger->arg, error);
@@ -114,10 +129,6 @@ static bool commit(struct entry *entry, bool (*write)(struct sqlite3 *, const st
 }
 
 /* ------------------------------------------------------------ the kinds */
-
-static bool write_begin(struct sqlite3 *db, const struct entry *entry, struct error *error) {
-    return checkpoint_begin(db, &entry->row, error);
-}
 
 bool ledger_begin(struct ledger *ledger, struct checkpoint_run *run_take, ledger_done *done, void *arg) {
     if (!ledger_holds(ledger)) {
@@ -187,7 +198,7 @@ static bool write_stop(struct sqlite3 *db, const struct entry *entry, struct err
 }
 
 bool ledger_stop(struct ledger *ledger, ledger_done *done, void *arg) {
-    return ledger_holds(ledger) && commit(entry_new(ledger, done, arg), write_stop);
+    return ledger_keeps(ledger) && commit(entry_new(ledger, done, arg), write_stop);
 }
 
 static bool write_give_up(struct sqlite3 *db, const struct entry *entry, struct error *error) {

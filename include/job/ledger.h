@@ -3,8 +3,8 @@
  * What a run writes into the state while it goes on: names before they are used, cuts, its end. Each entry is a transaction of its
  * own (state/checkpoint.h), in the order in which they were made.
  *
- * A state that cannot be written never ends a run. After the first entry that failed nothing more is written: the run then
- * cannot be resumed from where it gets to, and that is said once.
+ * A state that cannot be written never ends a run. After the first entry that failed nothing more is written but a stop: the run then
+ * cannot be resumed from where it gets to, only from its last recorded cut, and that is said once.
  */
 #ifndef JOB_LEDGER_H
 #define JOB_LEDGER_H
@@ -25,6 +25,11 @@ void ledger_free(struct ledger *ledger);
 
 /* Entries are written. False for NULL, without a state, and after an entry has failed. */
 bool ledger_holds(const struct ledger *ledger);
+
+/* The run stands in the state, if only as of an earlier cut: another process can go on with it, whether or not entries are written
+ * still. ledger_has_row(): of a run that is resumed, which an earlier process has begun. */
+bool ledger_keeps(const struct ledger *ledger);
+void ledger_has_row(struct ledger *ledger);
 
 /* No done() comes of what was asked for before; it is still written. */
 void ledger_silence(struct ledger *ledger);

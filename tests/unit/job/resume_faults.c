@@ -419,6 +419,43 @@ static void a_stop_without_a_state_is_a_cancel(void **state) {
     assert_nothing_left(world);
 }
 
+/* A cut, or the stop itself too, could not be written: what was recorded before is not thrown away for that. */
+static void a_stop_while_the_state_stays_behind_keeps_what_is_recorded(void **state) {
+    (void)state;
+    static const char *const refused[] = {
+        FULL,
+        FULL "; CREATE TRIGGER stops BEFORE UPDATE OF stopped ON checkpoint BEGIN SELECT RAISE(ABORT, 'full'); END"};
+    for (size_t i = 0; i < 2 * array_length(refused); i++) {
+        struct world *world = begin_spoilt(refused[i / 2]);
+        size_t objects = cloud_objects(world->cloud);
+        cloud_no_rules(world->cloud);
+        if (i % 2) { /* it is stopped once the state is known to fail, or finds that out while it stops */
+            cloud_rule(world->cloud, &(struct cloud_rule){.match = "Scan 0 k15", .act = CLOUD_HOLD});
+            assert_true(cloud_release(world->cloud, "Scan"));
+            world_until_held(world, "Scan 0 k15", 1);
+            for (int wait = 0; wait < 1000 && !world_has_said(world, "the state cannot be written"); wait++)
+                run_for(&world->loop, 10);
+            assert_true(world_has_said(world, "the state cannot be written"));
+        }
+        backup_stop(world->backup, "the test stops");
+        if (!(i % 2))
+            assert_true(cloud_release(world->cloud, "Scan"));
+        world_finish(world);
+        assert_int_equal(world->result.outcome, RUN_STOPPED);
+        assert_true(cloud_objects(world->cloud) >= objects);
+        assert_true(state_do_now(world->state, spoil, (void *)(uintptr_t) "DROP TRIGGER full", NULL));
+        state_do_now(world->state, spoil, (void *)(uintptr_t) "DROP TRIGGER IF EXISTS stops", NULL);
+        cloud_no_rules(world->cloud);
+        cloud_forget_held(world->cloud);
+        resume(world);
+        if (world->result.outcome == RUN_STARTS_OVER)
+            assert_nothing_left(world);
+        else
+            assert_resumed(world, 1);
+        end(world);
+    }
+}
+
 static void what_does_not_fit_together_starts_over(void **state) {
     (void)state;
     static const char *const statements[] = {
@@ -464,6 +501,7 @@ int main(void) {
         cmocka_unit_test(a_run_whose_state_stayed_behind_is_resumed_or_starts_over),
         cmocka_unit_test(a_run_that_was_over_while_its_state_stayed_behind_says_so),
         WITH_WORLD(a_stop_without_a_state_is_a_cancel),
+        cmocka_unit_test(a_stop_while_the_state_stays_behind_keeps_what_is_recorded),
         cmocka_unit_test(what_does_not_fit_together_starts_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
