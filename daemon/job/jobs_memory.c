@@ -83,7 +83,8 @@ void job_remember_end(struct job *job, bool mailed) {
     if (!jobs->shared.state || job->last.outcome == RUN_STOPPED) /* it is not over */
         return;
     if (job->last.outcome == RUN_STARTS_OVER) { /* nor is the run: it goes on under another id */
-        jobs_remember_start_over(jobs, &job->last);
+        if (!jobs->stopping)                    /* else the next process finds the same again, and begins the other */
+            jobs_remember_start_over(jobs, &job->last);
         return;
     }
     /* a time whose run a stop has ended is not served: it is made up for at the next start */

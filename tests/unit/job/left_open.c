@@ -63,6 +63,30 @@ static void a_failure_that_is_told_late_serves_no_time_of_the_schedule(void **st
     assert_int_equal(jobs_running(town->jobs), 1);
 }
 
+/* The new run would have begun, had the process not ended. */
+static void a_run_that_starts_over_while_the_process_stops_begins_with_the_next(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    _cleanup_free_ char *key = x_strdup(cloud_find(town->world->cloud, "/data/00001.json")->key);
+    cloud_delete(town->world->cloud, key);
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "?delete", .act = CLOUD_HOLD});
+    begin_process(town, SMALL, true);
+    world_until_held(town->world, "?delete", 1);
+    cloud_no_rules(town->world->cloud);
+    assert_true(cloud_release(town->world->cloud, "?delete"));
+    stop_process(town, 10000);
+    assert_true(world_has_said(town->world, "run-starts-over"));
+    assert_nothing_left(town->world);
+    end_process(town);
+    begin_process(town, SMALL, true);
+    assert_int_equal(jobs_running(town->jobs), 1);
+    run_until_over(town);
+    assert_int_equal(town->world->result.outcome, RUN_STARTS_OVER);
+    assert_int_equal(jobs_running(town->jobs), 1);
+    run_until_over(town);
+    assert_whole(town->world);
+}
+
 /* ------------------------------------------------------------ what cannot be taken back yet */
 
 #define UPLOAD "Format=json\nCompression=none\nPartSize=5M\n[Scan]\nSegments=1\n[Job]\nRetryFor=1s\n"
@@ -268,6 +292,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_TOWN(a_failure_that_is_told_late_leaves_the_newer_run_as_it_is),
         WITH_TOWN(a_failure_that_is_told_late_serves_no_time_of_the_schedule),
+        WITH_TOWN(a_run_that_starts_over_while_the_process_stops_begins_with_the_next),
         WITH_TOWN(what_an_outage_kept_from_being_taken_back_goes_when_it_is_over),
         WITH_TOWN(what_could_not_be_taken_back_goes_with_the_next_process),
         WITH_TOWN(an_interrupted_run_that_an_outage_kept_goes_when_it_is_over),
