@@ -65,7 +65,8 @@ static void remember(struct job *job, const struct run_result *result, bool mail
     struct history_end end = {.row = &row,
                               .mail = mailed ? mail.data : NULL,
                               .fired = fired,
-                              .forget_until = clock_wall() - jobs->config->keep_history,
+                              .now = aws_client_now(jobs->engine->client),
+                              .keep = jobs->config->keep_history,
                               .left = remains_of(result)};
     history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
 }
@@ -99,8 +100,10 @@ void job_remember(struct job *job, const struct run_result *result, bool mailed)
 
 void jobs_end_open_run(struct jobs *jobs, const char *job, const struct run_result *result) {
     struct history_row row = row_of(job, result);
-    struct history_end end = {
-        .row = &row, .forget_until = clock_wall() - jobs->config->keep_history, .left = remains_of(result)};
+    struct history_end end = {.row = &row,
+                              .now = aws_client_now(jobs->engine->client),
+                              .keep = jobs->config->keep_history,
+                              .left = remains_of(result)};
     history_end_run(jobs->shared.state, &end, jobs_on_written, jobs);
 }
 

@@ -57,7 +57,7 @@ static void row_read(sqlite3_stmt *from, struct history_row *row) {
 struct ending {
     struct history_row row;
     char *mail;
-    int64_t fired, forget_until;
+    int64_t fired, now, keep;
     bool left;
     state_done *done;
     void *arg;
@@ -81,13 +81,21 @@ static bool leave(sqlite3 *db, const struct history_row *row, struct error *erro
     return false;
 }
 
+static bool forget_old(sqlite3 *db, const struct ending *ending, struct error *error) {
+    return sql_run(db, error,
+                   "DELETE FROM runs WHERE ended < ?1 AND EXISTS (SELECT 1 FROM runs"
+                   " WHERE outcome = 'success' AND run <> ?2 AND ended BETWEEN ?3 AND ?4)",
+                   "itii", ending->now - ending->keep, ending->row.run, ending->now - HISTORY_GAP,
+                   ending->now + HISTORY_GAP);
+}
+
 static bool end_work(sqlite3 *db, void *arg, struct error *error) {
     struct ending *ending = arg;
     const struct history_row *row = &ending->row;
     return (ending->left ? leave(db, row, error) : checkpoint_end(db, row->run, error)) && row_write(db, row, error) &&
            (!ending->fired || fires_write(db, row->job, ending->fired, error)) &&
            (!ending->mail || mails_write(db, row->run, row->job, ending->mail, error)) &&
-           sql_run(db, error, "DELETE FROM runs WHERE ended < ?", "i", ending->forget_until);
+           (!ending->keep || forget_old(db, ending, error));
 }
 
 static void end_done(void *arg, const struct error *error) {
@@ -108,7 +116,8 @@ struct state_op *history_end_run(struct state *state, const struct history_end *
     *ending = (struct ending){.row = row_copy(end->row),
                               .mail = x_strdup(end->mail),
                               .fired = end->fired,
-                              .forget_until = end->forget_until,
+                              .now = end->now,
+                              .keep = end->keep,
                               .left = end->left,
                               .done = done,
                               .arg = arg};

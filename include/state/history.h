@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "state/state.h"
 
 /* Strings are NULL where they do not apply. Times in ms since 1970. */
@@ -20,12 +21,16 @@ struct history_row {
 };
 void history_row_fini(struct history_row *row);
 
+/* A clock that was wrong once must not cost the history: nothing is forgotten where no other run succeeded this near to `now`. (Who has
+ * succeeded has heard the servers' time.) */
+#define HISTORY_GAP (31 * DAY_MS)
+
 /* Strings are borrowed: all is copied. */
 struct history_end {
     const struct history_row *row;
     const char *mail; /* what state/mails.h keeps until it is sent; NULL: no mail */
     int64_t fired; /* seconds since 1970: the time of the schedule that the run stood for; 0: a person asked for it */
-    int64_t forget_until; /* rows that ended before are removed: KeepHistory= */
+    int64_t now, keep; /* rows that ended longer ago are removed: KeepHistory=. `keep` 0: none is. See HISTORY_GAP */
     bool left; /* not all of the run could be taken back: its rows of state/checkpoint.h stay, given up; else they go */
 };
 struct state_op *history_end_run(struct state *state, const struct history_end *end, state_done *done, void *arg);

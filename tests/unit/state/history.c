@@ -176,9 +176,33 @@ static void old_runs_are_forgotten(void **state) {
     struct history_row newest = row("r3", "a", "success", 300);
     end_run(world, row("r1", "a", "success", 100), NULL, 0);
     end_run(world, row("r2", "a", "success", 200), NULL, 0);
-    history_end_run(world->state, &(struct history_end){.row = &newest, .forget_until = 200}, on_ended, world);
+    history_end_run(world->state, &(struct history_end){.row = &newest, .now = 300, .keep = 100}, on_ended, world);
     assert_string_equal(list(world, NULL, 10), "r3 r2 ");
     assert_int_equal(world->answers, 4);
+}
+
+/* It was right before, and is again. */
+static void a_clock_that_is_wrong_once_costs_no_history(void **state) {
+    struct world *world = *state;
+    int64_t now = 1800000000000, keep = 400 * DAY_MS;
+    struct history_row ahead = row("r3", "a", "success", now + 500 * DAY_MS);
+    struct history_row failed = row("r4", "a", "failure", now + 500 * DAY_MS + 1);
+    struct history_row right = row("r5", "a", "success", now + DAY_MS);
+    end_run(world, row("r0", "a", "success", now - 401 * DAY_MS), NULL, 0);
+    end_run(world, row("r1", "a", "success", now - 2 * DAY_MS), NULL, 0);
+    end_run(world, row("r2", "b", "failure", now - DAY_MS), NULL, 0);
+    history_end_run(world->state, &(struct history_end){.row = &ahead, .now = ahead.ended, .keep = keep}, on_ended,
+                    world);
+    assert_string_equal(list(world, NULL, 10), "r3 r2 r1 r0 ");
+    history_end_run(world->state, &(struct history_end){.row = &right, .now = right.ended, .keep = keep}, on_ended,
+                    world);
+    assert_string_equal(list(world, NULL, 10), "r3 r5 r2 r1 ");
+    struct history_row away = row("r3", "a", "failure", ahead.ended); /* the network was away too: again and again */
+    history_end_run(world->state, &(struct history_end){.row = &away, .now = away.ended, .keep = keep}, on_ended,
+                    world);
+    history_end_run(world->state, &(struct history_end){.row = &failed, .now = failed.ended, .keep = keep}, on_ended,
+                    world);
+    assert_string_equal(list(world, NULL, 10), "r4 r3 r5 r2 r1 ");
 }
 
 static bool write_row(struct sqlite3 *db, void *arg, struct error *error) {
@@ -298,6 +322,7 @@ int main(void) {
         TEST(runs_are_listed_from_the_newest_over_a_restart),
         TEST(every_member_comes_back),
         TEST(old_runs_are_forgotten),
+        TEST(a_clock_that_is_wrong_once_costs_no_history),
         TEST(what_is_left_of_a_run_outlives_its_end),
         TEST(a_run_without_rows_may_leave_something),
         TEST(a_jobs_last_run_and_its_last_good_one_are_known),
