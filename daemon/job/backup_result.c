@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is told of a run: while it goes on, and when it is over. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "backup_private.h"
 #include "base/memory.h"
 
 /* The plain object is what a person opens; without one, the data files. */
-static void list_keys(const struct backup *backup, struct run_result *result) {
-    const struct backup_record *record = backup->record;
+void run_result_list_keys(struct run_result *result, const struct backup_record *record) {
     const struct output_record *output = backup_record_output(record, FORMAT_JSON);
     if (!output)
         output = &record->outputs[0];
     size_t most = output->object_count < RESULT_KEYS ? output->object_count : RESULT_KEYS;
+    free(result->keys); /* empty ones, of a copy */
+    free(result->sizes);
     result->keys = x_calloc(most + 1, sizeof *result->keys);
     result->sizes = x_calloc(most + 1, sizeof *result->sizes);
     for (size_t i = 0; i < most; i++) {
@@ -48,13 +50,11 @@ void backup_fill_result(const struct backup *backup, struct run_result *result) 
         return;
     }
     if (backup->counts_are_old)
-        run_result_warn(
-            result, x_strdup("the backup is whole, but the state could not be written while it was made: the numbers "
-                             "and files named here are those of an earlier moment; see dynamodb-backupctl show"));
+        run_result_warn(result, x_strdup(COUNTS_ARE_OLD));
     if (backup->warning)
         run_result_warn(result, x_strdup(backup->warning));
     result->stored_bytes = backup_record_stored(record);
-    list_keys(backup, result);
+    run_result_list_keys(result, record);
 }
 
 const char *backup_run(const struct backup *backup) {

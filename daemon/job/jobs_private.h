@@ -65,10 +65,13 @@ struct open_run {
     struct jobs *jobs;
     char *job;
     struct run_result result;     /* should it be taken back */
+    struct run_result standing;   /* should it turn out to stand */
     struct checkpoint checkpoint; /* until it is taken up or back */
     struct config *config;        /* its settings, of one job; NULL: not understood any more */
     struct engine *engine;
     enum resume_verdict verdict;
+    bool starts_over; /* a new run follows, unless one has begun meanwhile */
+    unsigned turns;   /* of its job, by then */
     struct error why;
     struct abandon *abandon;
 };
@@ -95,6 +98,7 @@ struct job {
     struct job_order started; /* of `backup` */
     bool alone;               /* and has the process for itself until it has reached a cut: the process died under it */
     size_t cuts;              /* that it had when it was taken up */
+    unsigned turns;           /* that it has had in this process */
     struct open_run *open;    /* the next turn goes on with it; NULL: a new run */
     size_t reserved;          /* of the memory that is planned for runs */
     struct run_result last;
@@ -172,8 +176,8 @@ void open_run_free(struct open_run *open);                 /* at once; what is i
 void jobs_abandon(struct open_run *open, const char *why); /* one that waited: is taken back */
 void job_enqueue_open(struct job *job);                    /* job->open has its turn */
 
-/* The end of an open run that no job goes on with: history, and where it is a failure of a job that is there its mail. */
-void jobs_fail_open_run(struct job *job, struct open_run *open); /* takes its result */
+/* The end of an open run that no job goes on with: history, and where it has failed or stands and its job is there its mail. */
+void job_end_open_run(struct job *job, struct open_run *open); /* takes its result */
 void jobs_end_open_run(struct jobs *jobs, const char *job, const struct run_result *result);
 
 /* jobs_memory.c; each does nothing without a state. */

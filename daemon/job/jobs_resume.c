@@ -4,11 +4,12 @@
  *
  *     start-up: each is read, its death is counted, job/resume.h judges it
  *       GO_ON      its job waits for a turn, and goes on with it, under the settings that it was begun with
- *       START_OVER it is taken back; its job begins anew
+ *       START_OVER it is taken back; its job begins anew, unless a backup of it stands
  *       ABANDON    it is taken back
  *       FAIL       the same, and that is the failure of a run: history, mail
  *
- * What is taken back is marked first: whatever happens then, it is never resumed. --local looks at the runs of a job when that
+ * What is taken back is marked first: whatever happens then, it is never resumed. (One that starts over is not: should the process
+ * end before the new one begins, the next finds the same again.) --local looks at the runs of a job when that
  * job is asked to run, and at no other.
  */
 #include <stdlib.h>
@@ -26,6 +27,7 @@ void open_run_free(struct open_run *open) {
     backup_abandon_cancel(open->abandon);
     checkpoint_fini(&open->checkpoint);
     run_result_fini(&open->result);
+    run_result_fini(&open->standing);
     free(open->job);
     engine_unref(open->engine);
     config_unref(open->config);
@@ -94,6 +96,8 @@ static struct run_result result_of(const struct checkpoint_run *run) {
                                 .started = run->started,
                                 .items = run->counts.items,
                                 .raw_bytes = run->counts.scanned_bytes,
+                                .read_first = run->scan_started,
+                                .read_last = run->scan_ended,
                                 .resumed = run->resumed};
     strncpy(result.run, run->run, RUN_LENGTH);
     return result;
@@ -221,10 +225,17 @@ static void end_open_run(struct open_run *open, enum run_outcome outcome, const 
         result->undo_error = error_copy(left);
     if (outcome == RUN_STARTS_OVER)
         jobs_remember_start_over(open->jobs, result);
-    else if (job && outcome == RUN_FAILED)
-        jobs_fail_open_run(job, open);
+    else if (job && outcome != RUN_CANCELLED)
+        job_end_open_run(job, open);
     else
         jobs_end_open_run(open->jobs, open->job, result);
+}
+
+static void begin_anew(const struct open_run *open) {
+    struct job *job = jobs_find(open->jobs, open->job);
+    bool may_run = job && !job->removed && job->settings->enabled && !open->jobs->stopping;
+    if (may_run && job->state == JOB_IDLE && job->turns == open->turns)
+        job_enqueue(job, EVENT_RUN_PROGRESS, "the run before it, which starts over");
 }
 
 static void on_abandoned(void *arg, bool stands, const struct error *error) {
@@ -241,10 +252,16 @@ static void on_abandoned(void *arg, bool stands, const struct error *error) {
                                    : "not all of an interrupted run could be removed");
     if (remains_of(&left))
         add_rest(open, false);
-    if (stands)
+    if (stands) {
         error_clear(&open->why);
+        run_result_fini(&open->result);
+        open->result = open->standing;
+        open->standing = (struct run_result){0};
+    }
     end_open_run(open, stands ? RUN_SUCCEEDED : outcomes[open->verdict], error);
     LIST_REMOVE(open, entry);
+    if (open->starts_over && !stands)
+        begin_anew(open);
     open_run_free(open);
 }
 
@@ -254,6 +271,26 @@ static void go_on(struct open_run *open, struct job *job) {
     LIST_REMOVE(open, entry);
     job->open = open;
     job_enqueue_open(job);
+}
+
+/* Should it turn out to stand: what there is to tell of it, before the checkpoint goes. */
+static void describe_standing(struct open_run *open) {
+    struct backup_record *record = backup_record_new();
+    struct checkpoint_object *loose = NULL;
+    size_t loose_count;
+    _cleanup_error_ struct error error = {0};
+    struct run_result *standing = &open->standing;
+    run_result_fini(standing);
+    *standing = run_result_copy(&open->result);
+    if (record_resume(record, &open->checkpoint, &loose, &loose_count, &error)) {
+        standing->stored_bytes = backup_record_stored(record);
+        run_result_list_keys(standing, record);
+    }
+    memcpy(standing->id, record->names.id, sizeof standing->id);
+    standing->uri = x_strdup(record->names.uri);
+    standing->warning = open->checkpoint.run.complete ? NULL : x_strdup(COUNTS_ARE_OLD);
+    free(loose);
+    backup_record_unref(record);
 }
 
 /* Marked in the state before anything is deleted: entries are carried out in their order, and S3 takes longer than the disk. */
@@ -267,7 +304,9 @@ static void take_back(struct open_run *open) {
         return;
     }
     struct history_give_up given_up = {open->result.run, open->why.message, open->verdict != RESUME_FAIL};
-    history_give_up_run(open->jobs->shared.state, &given_up, jobs_on_written, open->jobs);
+    if (open->verdict != RESUME_START_OVER)
+        history_give_up_run(open->jobs->shared.state, &given_up, jobs_on_written, open->jobs);
+    describe_standing(open);
     order.resume = &open->checkpoint;
     open->abandon = backup_abandon_start(&order, on_abandoned, open);
 }
@@ -279,17 +318,17 @@ static void take_up(struct open_run *open) {
         go_on(open, job);
         return;
     }
-    if (open->verdict == RESUME_GO_ON) { /* a newer one of the same job goes on */
-        open->verdict = RESUME_ABANDON;
-        error_set(&open->why, ERROR_CANCELLED, "a newer run of the job goes on");
+    if (open->verdict == RESUME_GO_ON) {
+        open->verdict = open->engine ? RESUME_ABANDON : RESUME_START_OVER;
+        error_set(&open->why, open->engine ? ERROR_CANCELLED : ERROR_INVALID, "%s",
+                  open->engine ? "a newer run of the job goes on" : "its settings are not understood any more");
     }
-    say_open(open, open->verdict == RESUME_START_OVER ? EVENT_RUN_STARTS_OVER : EVENT_RUN_ABANDONED, &open->why,
-             open->verdict == RESUME_START_OVER ? "the interrupted backup is taken back; a new one begins"
-                                                : "the interrupted backup is taken back");
-    bool starts_over = open->verdict == RESUME_START_OVER && free_for_it;
+    open->starts_over = open->verdict == RESUME_START_OVER && free_for_it;
+    open->turns = job ? job->turns : 0;
+    say_open(open, open->starts_over ? EVENT_RUN_STARTS_OVER : EVENT_RUN_ABANDONED, &open->why,
+             open->starts_over ? "the interrupted backup is taken back; a new one begins"
+                               : "the interrupted backup is taken back");
     take_back(open);
-    if (starts_over)
-        job_enqueue(job, EVENT_RUN_PROGRESS, "the run before it, which starts over");
 }
 
 void jobs_abandon(struct open_run *open, const char *why) {

@@ -282,8 +282,10 @@ static void keep_result(struct job *job, struct run_result *result) {
 }
 
 /* A newer run of the job may be waiting or under way by now: who it is, and which time of the schedule it stands for, stays. */
-void jobs_fail_open_run(struct job *job, struct open_run *open) {
-    bool mailed = open->config && mailing_wanted(open->config->jobs[0], RUN_FAILED);
+void job_end_open_run(struct job *job, struct open_run *open) {
+    bool mailed = open->config && mailing_wanted(open->config->jobs[0], open->result.outcome);
+    if (open->result.outcome == RUN_SUCCEEDED)
+        job->good_items = open->result.items;
     keep_result(job, &open->result);
     job_remember(job, &job->last, mailed);
     job->mail = MAIL_OFF;
@@ -412,6 +414,7 @@ static void start(struct job *job) {
     job->started = order_of(job);
     struct open_run *open = take_pointer(job->open);
     job->state = JOB_RUNNING;
+    job->turns++;
     jobs->running++;
     job->reserved = memory_of(job->started.settings);
     jobs->reserved += job->reserved;

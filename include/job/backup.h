@@ -54,6 +54,14 @@ void run_result_warn(struct run_result *result, char *sentence);
 void run_result_fini(struct run_result *result);
 struct run_result run_result_copy(const struct run_result *result);
 
+/* The objects that a mail links to, as the record has them; into a result that has none. */
+void run_result_list_keys(struct run_result *result, const struct backup_record *record);
+
+/* A warning of a run whose backup.json stands, though the state knows only of an earlier cut. */
+#define COUNTS_ARE_OLD                                                                                                 \
+    "the backup is whole, but the state could not be written while it was made: the numbers and files named here are " \
+    "those of an earlier moment; see dynamodb-backupctl show"
+
 /* As text, for a mail that outlives the process: appended, with the time (ms) of its first try. */
 void run_result_write(const struct run_result *result, int64_t since, struct buffer *out);
 /* Into an empty one, which the caller ends in any case. ERROR_CORRUPT. */

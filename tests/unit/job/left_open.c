@@ -87,6 +87,57 @@ static void a_run_that_starts_over_while_the_process_stops_begins_with_the_next(
     assert_whole(town->world);
 }
 
+/* ------------------------------------------------------------ one that had been over */
+
+/* The process dies with backup.json on its way, which lands. */
+static void cut_off_at_the_end(struct town *town, const char *job) {
+    char run[RUN_LENGTH + 1];
+    world_page(town->world, 0, 100, 1000);
+    begin_process(town, job, false);
+    cloud_rule(town->world->cloud, &(struct cloud_rule){.match = "/backup.json", .act = CLOUD_HOLD});
+    assert_int_equal(jobs_run(town->jobs, "j", "a test", run), JOBS_OK);
+    world_until_held(town->world, "/backup.json", 1);
+    cloud_no_rules(town->world->cloud);
+    assert_true(cloud_release(town->world->cloud, "/backup.json"));
+    end_process(town);
+    buffer_clear(&town->world->said);
+    assert_non_null(cloud_find(town->world->cloud, "/backup.json"));
+}
+
+static void assert_stands(struct town *town) {
+    wait_until_said(town, "run-succeeded");
+    wait_until_said(town, "mail-sent");
+    assert_status(town, "result", "success");
+    _cleanup_json_ struct json_object *status = jobs_status(town->jobs, "j");
+    const struct json_object *last = json_object_at(status, "last");
+    assert_non_null(strstr(json_string(last, "uri"), "s3://bkt/p/AWSDynamoDB/"));
+    assert_int_equal(json_integer(last, "items", 0), 100);
+    assert_true(json_integer(last, "bytes", 0) > 0);
+    assert_non_null(strstr(cloud_body(town->world->cloud, SES), "/data/00001"));
+    run_for(&town->world->loop, 100);
+    assert_int_equal(jobs_running(town->jobs), 0);
+    assert_int_equal(cloud_count(town->world->cloud, "DescribeTable"), 1);
+    end_process(town);
+    begin_process(town, SMALL MAIL "[Job]\nEnabled=no\n", true); /* and in the history */
+    assert_status(town, "result", "success");
+    assert_status(town, "uri", json_string(last, "uri"));
+}
+
+static void one_of_a_disabled_job_that_stands_is_a_success(void **state) {
+    struct town *town = *state;
+    cut_off_at_the_end(town, SMALL MAIL);
+    begin_process(town, SMALL MAIL "[Job]\nEnabled=no\n", true);
+    assert_stands(town);
+}
+
+/* It would have started over under other settings: there is a backup, and no second one is made for it. */
+static void one_that_stands_does_not_start_over(void **state) {
+    struct town *town = *state;
+    cut_off_at_the_end(town, SMALL MAIL);
+    begin_process(town, SMALL MAIL "[Destination]\nCompression=none\n", true);
+    assert_stands(town);
+}
+
 /* ------------------------------------------------------------ what cannot be taken back yet */
 
 #define UPLOAD "Format=json\nCompression=none\nPartSize=5M\n[Scan]\nSegments=1\n[Job]\nRetryFor=1s\n"
@@ -221,6 +272,16 @@ static void spoil_state(struct town *town, const char *statement) {
         state_free(take_pointer(town->world->shared.state));
 }
 
+static void a_run_whose_settings_are_not_understood_starts_over_and_says_so(void **state) {
+    struct town *town = *state;
+    cut_off_a_run(town, SMALL);
+    spoil_state(town, "UPDATE checkpoint SET settings = '{}'");
+    begin_process(town, SMALL, true);
+    assert_int_equal(jobs_running(town->jobs), 1);
+    assert_true(world_has_said(town->world, "its settings are not understood any more"));
+    assert_false(world_has_said(town->world, "a newer run of the job goes on"));
+}
+
 static void a_damaged_checkpoint_fails_its_run_and_no_other(void **state) {
     struct town *town = *state;
     begin_upload(town, UPLOAD NIGHTLY);
@@ -293,10 +354,13 @@ int main(void) {
         WITH_TOWN(a_failure_that_is_told_late_leaves_the_newer_run_as_it_is),
         WITH_TOWN(a_failure_that_is_told_late_serves_no_time_of_the_schedule),
         WITH_TOWN(a_run_that_starts_over_while_the_process_stops_begins_with_the_next),
+        WITH_TOWN(one_of_a_disabled_job_that_stands_is_a_success),
+        WITH_TOWN(one_that_stands_does_not_start_over),
         WITH_TOWN(what_an_outage_kept_from_being_taken_back_goes_when_it_is_over),
         WITH_TOWN(what_could_not_be_taken_back_goes_with_the_next_process),
         WITH_TOWN(an_interrupted_run_that_an_outage_kept_goes_when_it_is_over),
         WITH_TOWN(what_may_not_be_taken_back_is_not_tried_again),
+        WITH_TOWN(a_run_whose_settings_are_not_understood_starts_over_and_says_so),
         WITH_TOWN(a_damaged_checkpoint_fails_its_run_and_no_other),
         WITH_TOWN(beside_a_damaged_checkpoint_others_go_on),
         WITH_TOWN(times_that_could_not_be_read_are_not_taken_as_served),
