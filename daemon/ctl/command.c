@@ -48,7 +48,7 @@ const struct command commands[] = {
                  "--write-capacity N|N%   at most N write units a second, or a share of what the table has\n"
                  "--assume-plain          BACKUP is s3://BUCKET/KEY of one plain JSON array without a backup.json\n"
                  "--dry-run               look at everything, say what would be done, change nothing\n"
-                 "An interrupted restore that is asked for again goes on where it was.\n",
+                 "An interrupted restore that is asked for again within a day goes on where it was.\n",
      NEEDS_ARGUMENT, TAKES_SOURCE | TAKES_RESTORE | TAKES_DRY_RUN, true, command_restore},
     {"prune", "JOB", "apply retention now",
      "Removes what the [Retention] keys of the job, or of every job, do not keep, and what died unfinished.\n"

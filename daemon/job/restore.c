@@ -77,6 +77,10 @@ void restore_plan(struct restore *restore, char *sentence) {
     free(sentence);
 }
 
+int64_t restore_now(const struct restore *restore) {
+    return aws_client_now(restore->engine->client);
+}
+
 /* ------------------------------------------------------------ OPEN, REGION */
 
 /* What of the source may be read: the backup as its record describes it, and in a form that restores exactly. */
@@ -169,6 +173,8 @@ static void on_recalled(void *arg, const struct restore_memory *memory, const st
         return;
     }
     restore->remembered_id = x_strdup(memory->table_id);
+    restore->remembered_overwrite = memory->overwrite;
+    restore->remembered_at = memory->noted;
     restore->result.created = memory->created;
     restore->parts = x_calloc(memory->part_count + 1, sizeof *restore->parts);
     restore->part_count = memory->part_count;
@@ -222,6 +228,7 @@ static void on_noted(void *arg, const struct error *error) {
 
 static void note(struct restore *restore) {
     struct restore_key key = restore_key_of(restore);
+    struct restore_begin begin = restore_begin_of(restore);
     restore->units_a_second = units_a_second(restore);
     if (restore->state == OVER)
         return;
@@ -230,8 +237,7 @@ static void note(struct restore *restore) {
     if (restore->dry_run)
         restore_enter(restore, OVER);
     else if (restore->state_room)
-        restore->noting =
-            restores_begin(restore->state_room, &key, restore->table_id, restore->result.created, on_noted, restore);
+        restore->noting = restores_begin(restore->state_room, &key, &begin, on_noted, restore);
     else
         restore_enter(restore, WRITE);
 }
@@ -309,15 +315,11 @@ void restore_cancel(struct restore *restore) {
     uv_close((uv_handle_t *)&restore->timer, on_closed);
 }
 
-static int64_t now(const struct restore *restore) {
-    return aws_client_now(restore->engine->client);
-}
-
 static void on_over(uv_timer_t *timer) {
     struct restore *restore = timer->data;
     struct restore_result result = restore->result;
     restore->result = (struct restore_result){0};
-    result.ended = now(restore);
+    result.ended = restore_now(restore);
     result.table = x_strdup(restore->table);
     restore->done(restore->arg, &result);
     restore_result_fini(&result);
@@ -391,7 +393,7 @@ struct restore *restore_start(const struct restore_order *order, restore_done *d
         restore->region = table_arn_region(order->table);
     restore->patience = (struct aws_patience){.retry_for = order->job->retry_for, .last_success = clock_monotonic()};
     restore->result = (struct restore_result){.outcome = RUN_SUCCEEDED,
-                                              .started = now(restore),
+                                              .started = restore_now(restore),
                                               .dry_run = order->dry_run,
                                               .missing = json_object_new_array(),
                                               .plan = json_object_new_array()};

@@ -37,6 +37,8 @@ struct restore {
 
     /* what an interrupted restore left */
     char *remembered_id;
+    bool remembered_overwrite;
+    int64_t remembered_at; /* ms since 1970 */
     struct restored_part *parts;
     size_t part_count;
 
@@ -69,8 +71,13 @@ void restore_look(struct restore *restore);
 void restore_create(struct restore *restore);
 void restore_look_inside(struct restore *restore);
 
-/* Is the table the one that an interrupted restore of this backup has written to? */
+/* Is the table the one that an interrupted restore of this backup has written to, and may what it noted still be believed? */
 bool restore_is_our_work(const struct restore *restore);
+
+/* For restores_begin(). Borrowed from the restore. */
+struct restore_begin restore_begin_of(const struct restore *restore);
+
+int64_t restore_now(const struct restore *restore); /* ms since 1970, by the server's clock */
 
 /* For making and finishing the table. Borrowed from the restore. */
 struct table_make_options restore_table_options(const struct restore *restore);

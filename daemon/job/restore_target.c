@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "restore_private.h"
 
+#define BELIEVED_MS ((int64_t)24 * 3600 * SECOND_MS) /* so old may notes be for a restore to go on from them */
+
 /* ------------------------------------------------------------ LOOK, CREATE */
 
 /* What no other table of that name will ever be: its id, where the server gives one, else the moment that it was made. */
@@ -34,18 +36,39 @@ static bool take_table(struct restore *restore, struct json_object *table) {
     return true;
 }
 
-bool restore_is_our_work(const struct restore *restore) {
+static bool is_remembered(const struct restore *restore) {
     return restore->remembered_id && strcmp(restore->remembered_id, restore->table_id) == 0;
+}
+
+/* Who else writes to the table is not known to us: the longer ago, the less is left of what we wrote. (Notes of a time to come are
+ * of a clock that ran ahead.) */
+static bool is_fresh(const struct restore *restore) {
+    int64_t age = restore_now(restore) - restore->remembered_at;
+    return age < BELIEVED_MS && age > -BELIEVED_MS;
+}
+
+/* Who says --overwrite means every item, unless it was said before and this is the same order once more. */
+bool restore_is_our_work(const struct restore *restore) {
+    return is_remembered(restore) && is_fresh(restore) && (!restore->overwrite || restore->remembered_overwrite);
+}
+
+struct restore_begin restore_begin_of(const struct restore *restore) {
+    bool goes_on = restore->table_id && restore_is_our_work(restore);
+    return (struct restore_begin){.table_id = restore->table_id ? restore->table_id : "",
+                                  .created = restore->result.created,
+                                  .overwrite = restore->overwrite || (goes_on && restore->remembered_overwrite),
+                                  .goes_on = goes_on,
+                                  .now = restore_now(restore)};
 }
 
 /* What is remembered of another table of that name is worth nothing now; but one that we were about to make, and that was made
  * before we heard of it, is ours. */
 static void compare_memory(struct restore *restore) {
-    bool was_about_to_make = restore->remembered_id && !*restore->remembered_id && restore->result.created;
-    if (restore_is_our_work(restore) || was_about_to_make)
-        return;
-    restore->part_count = 0;
-    restore->result.created = false;
+    bool was_about_to_make = restore->remembered_id && !*restore->remembered_id && is_fresh(restore);
+    if (!restore_is_our_work(restore))
+        restore->part_count = 0;
+    if (!is_remembered(restore) && !was_about_to_make)
+        restore->result.created = false;
 }
 
 static void on_existing(struct restore *restore, struct json_object *table) {
@@ -177,10 +200,11 @@ static void plan_making(struct restore *restore) {
 /* That the table will be ours is noted before it is. */
 void restore_create(struct restore *restore) {
     struct restore_key key = restore_key_of(restore);
+    struct restore_begin begin = restore_begin_of(restore);
     if (restore->dry_run)
         plan_making(restore);
     else if (restore->state_room)
-        restore->noting = restores_begin(restore->state_room, &key, "", true, on_announced, restore);
+        restore->noting = restores_begin(restore->state_room, &key, &begin, on_announced, restore);
     else
         on_announced(restore, NULL);
 }
@@ -199,9 +223,12 @@ static void on_counted(void *arg, struct json_object *answer, const struct http_
     bool holds_some = json_integer(answer, "Count", 0) > 0;
     if (holds_some && !restore_is_our_work(restore) && !restore->overwrite) {
         restore_refuse(restore,
-                       x_printf("table %s is not empty: --overwrite writes to it all the same (items with the same "
+                       x_printf("table %s is not empty%s: --overwrite writes to it all the same (items with the same "
                                 "key are replaced, others stay)",
-                                restore->table));
+                                restore->table,
+                                is_remembered(restore) ? ", and an interrupted restore of this backup wrote to it last "
+                                                         "more than a day ago, too long to go on from there"
+                                                       : ""));
         return;
     }
     if (holds_some)

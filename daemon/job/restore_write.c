@@ -106,8 +106,8 @@ static void note_more(struct restore *restore) {
     if (restore->noting)
         return;
     if (restore->to_note_count) {
-        restore->noting =
-            restores_parts(restore->state_room, &key, restore->to_note, restore->to_note_count, on_noted, restore);
+        struct restored_parts parts = {restore->to_note, restore->to_note_count, restore_now(restore)};
+        restore->noting = restores_parts(restore->state_room, &key, &parts, on_noted, restore);
         restore->to_note_count = 0;
     } else if (restore->transferred) {
         restore_enter(restore, SETTLE);

@@ -11,6 +11,7 @@
 
 const char state_schema_restores[] = "CREATE TABLE restores(source TEXT NOT NULL, target TEXT NOT NULL, table_id TEXT "
                                      "NOT NULL, created INTEGER NOT NULL,"
+                                     " overwrite INTEGER NOT NULL, noted INTEGER NOT NULL,"
                                      " PRIMARY KEY(source, target)) WITHOUT ROWID;"
                                      "CREATE TABLE restored_parts(source TEXT NOT NULL, target TEXT NOT NULL, object "
                                      "INTEGER NOT NULL, part INTEGER NOT NULL,"
@@ -19,7 +20,8 @@ const char state_schema_restores[] = "CREATE TABLE restores(source TEXT NOT NULL
 /* One operation of any kind. */
 struct order {
     char *source, *target, *table_id;
-    bool created;
+    bool created, overwrite, goes_on;
+    int64_t now;                 /* or when it was noted */
     struct restored_part *parts; /* found, or to be noted */
     size_t count, capacity;
     restores_found *found;
@@ -62,6 +64,8 @@ static bool take_restore(sqlite3_stmt *row, void *arg, struct error *error) {
     (void)error;
     order->table_id = sql_text(row, 0);
     order->created = sqlite3_column_int64(row, 1);
+    order->overwrite = sqlite3_column_int64(row, 2);
+    order->now = sqlite3_column_int64(row, 3);
     return true;
 }
 
@@ -80,8 +84,8 @@ static bool take_part(sqlite3_stmt *row, void *arg, struct error *error) {
 static bool find_work(sqlite3 *db, void *arg, struct error *error) {
     struct order *order = arg;
     return sql_each(db, error, &(struct sql_reader){take_restore, order},
-                    "SELECT table_id, created FROM restores WHERE source = ? AND target = ?", "tt", order->source,
-                    order->target) &&
+                    "SELECT table_id, created, overwrite, noted FROM restores WHERE source = ? AND target = ?", "tt",
+                    order->source, order->target) &&
            sql_each(db, error, &(struct sql_reader){take_part, order},
                     "SELECT object, part FROM restored_parts WHERE source = ? AND target = ? ORDER BY object, part",
                     "tt", order->source, order->target);
@@ -89,7 +93,12 @@ static bool find_work(sqlite3 *db, void *arg, struct error *error) {
 
 static void find_done(void *arg, const struct error *error) {
     const struct order *order = arg;
-    struct restore_memory memory = {order->table_id, order->created, order->parts, order->count};
+    struct restore_memory memory = {.table_id = order->table_id,
+                                    .created = order->created,
+                                    .overwrite = order->overwrite,
+                                    .noted = order->now,
+                                    .parts = order->parts,
+                                    .part_count = order->count};
     order->found(order->arg, error ? NULL : &memory, error);
 }
 
@@ -101,21 +110,38 @@ struct state_op *restores_find(struct state *state, const struct restore_key *ke
 
 /* ------------------------------------------------------------ begin, part, end */
 
-static bool begin_work(sqlite3 *db, void *arg, struct error *error) {
-    const struct order *order = arg;
-    return sql_run(db, error,
-                   "DELETE FROM restored_parts WHERE source = ?1 AND target = ?2 AND NOT EXISTS"
-                   " (SELECT 1 FROM restores WHERE source = ?1 AND target = ?2 AND table_id = ?3)",
-                   "ttt", order->source, order->target, order->table_id) &&
-           sql_run(db, error, "INSERT OR REPLACE INTO restores(source, target, table_id, created) VALUES(?, ?, ?, ?)",
-                   "ttti", order->source, order->target, order->table_id, (int64_t)order->created);
+/* Other restores into the table, under whatever name: what they had written is replaced from now on. */
+static bool forget_others(sqlite3 *db, const struct order *order, struct error *error) {
+    static const char others[] = "NOT (source = ?1 AND target = ?2) AND (target = ?2 OR (table_id = ?3 AND ?3 <> ''))";
+    _cleanup_free_ char *parts = x_printf(
+        "DELETE FROM restored_parts WHERE (source, target) IN (SELECT source, target FROM restores WHERE %s)", others);
+    _cleanup_free_ char *restores = x_printf("DELETE FROM restores WHERE %s", others);
+    return sql_run(db, error, parts, "ttt", order->source, order->target, order->table_id) &&
+           sql_run(db, error, restores, "ttt", order->source, order->target, order->table_id);
 }
 
-struct state_op *restores_begin(struct state *state, const struct restore_key *key, const char *table_id, bool created,
+static bool begin_work(sqlite3 *db, void *arg, struct error *error) {
+    const struct order *order = arg;
+    return forget_others(db, order, error) &&
+           sql_run(db, error,
+                   "DELETE FROM restored_parts WHERE source = ?1 AND target = ?2 AND NOT (?4 AND EXISTS"
+                   " (SELECT 1 FROM restores WHERE source = ?1 AND target = ?2 AND table_id = ?3))",
+                   "ttti", order->source, order->target, order->table_id, (int64_t)order->goes_on) &&
+           sql_run(db, error,
+                   "INSERT OR REPLACE INTO restores(source, target, table_id, created, overwrite, noted)"
+                   " VALUES(?, ?, ?, ?, ?, ?)",
+                   "tttiii", order->source, order->target, order->table_id, (int64_t)order->created,
+                   (int64_t)order->overwrite, order->now);
+}
+
+struct state_op *restores_begin(struct state *state, const struct restore_key *key, const struct restore_begin *begin,
                                 state_done *done, void *arg) {
     struct order *order = order_new(key, done, arg);
-    order->table_id = x_strdup(table_id);
-    order->created = created;
+    order->table_id = x_strdup(begin->table_id);
+    order->created = begin->created;
+    order->overwrite = begin->overwrite;
+    order->goes_on = begin->goes_on;
+    order->now = begin->now;
     return start(state, order, begin_work);
 }
 
@@ -126,16 +152,18 @@ static bool parts_work(sqlite3 *db, void *arg, struct error *error) {
                      "ttii", order->source, order->target, (int64_t)order->parts[i].object,
                      (int64_t)order->parts[i].part))
             return false;
-    return true;
+    return sql_run(db, error, "UPDATE restores SET noted = ? WHERE source = ? AND target = ?", "itt", order->now,
+                   order->source, order->target);
 }
 
-struct state_op *restores_parts(struct state *state, const struct restore_key *key, const struct restored_part *parts,
-                                size_t count, state_done *done, void *arg) {
+struct state_op *restores_parts(struct state *state, const struct restore_key *key, const struct restored_parts *parts,
+                                state_done *done, void *arg) {
     struct order *order = order_new(key, done, arg);
-    order->parts = x_calloc(count + 1, sizeof *order->parts);
-    order->count = count;
-    if (count)
-        memcpy(order->parts, parts, count * sizeof *parts);
+    order->parts = x_calloc(parts->count + 1, sizeof *order->parts);
+    order->count = parts->count;
+    order->now = parts->now;
+    if (parts->count)
+        memcpy(order->parts, parts->items, parts->count * sizeof *order->parts);
     return start(state, order, parts_work);
 }
 

@@ -220,18 +220,23 @@ static void until_noted(struct restore_world *world, size_t parts) {
     }
 }
 
+/* Three files of some 4 MiB; a restore of them ends when two stand in the table. */
+static void interrupt(struct restore_world *world, const struct restore_order *wishes) {
+    cloud_rule(world->world->cloud, &(struct cloud_rule){.match = "data/00003", .act = CLOUD_HOLD});
+    start(world, wishes);
+    until_noted(world, 2);
+    restore_cancel(take_pointer(world->restore));
+    cloud_forget_held(world->world->cloud);
+    cloud_no_rules(world->world->cloud);
+}
+
 static void an_interrupted_restore_goes_on(void **state) {
     struct restore_world *world = *state;
     open_state(world);
     world_memory(world->world, (size_t)48 << 20);
     back_up(world, "Compression=none\n", 12, 10, 100000); /* three files of some 4 MiB */
-    cloud_rule(world->world->cloud, &(struct cloud_rule){.match = "data/00003", .act = CLOUD_HOLD});
-    start(world, CREATE);
     unsigned most = world->world->items;
-    until_noted(world, 2);
-    restore_cancel(take_pointer(world->restore));
-    cloud_forget_held(world->world->cloud);
-    cloud_no_rules(world->world->cloud);
+    interrupt(world, CREATE);
     unsigned before = cloud_count(world->world->cloud, "BatchWriteItem");
     run(world, CREATE);
     assert_success(world);
@@ -242,6 +247,73 @@ static void an_interrupted_restore_goes_on(void **state) {
     assert_true(cloud_count(world->world->cloud, "BatchWriteItem") - before < before + 1);
     run(world, CREATE);
     assert_failure(world, ERROR_INVALID, "not empty");
+}
+
+static void on_aged(void *arg, const struct error *error) {
+    bool *aged = arg;
+    assert_null(error);
+    *aged = true;
+}
+
+/* As if that restore had been interrupted so many hours ago. */
+static void age_notes(struct restore_world *world, int64_t hours) {
+    const struct restore_key key = {.source = world->world->result.uri, .target = "eu-west-1 new"};
+    struct restored_parts none = {.now = aws_client_now(world->world->engine->client) - hours * 3600 * SECOND_MS};
+    bool aged = false;
+    restores_parts(world->world->shared.state, &key, &none, on_aged, &aged);
+    run_until(&world->world->loop, &aged);
+}
+
+static void assert_all_written(const struct restore_world *world) {
+    assert_success(world);
+    assert_all_there(world);
+    assert_false(world->result.resumed);
+    assert_int_equal(world->result.items_before, 0);
+    assert_int_equal(world->result.items, world->world->items);
+}
+
+/* Broke: the table's user wrote to it for weeks, and the items of 60 % of the backup were left as they were, with success. */
+static void old_notes_are_not_believed(void **state) {
+    struct restore_world *world = *state;
+    open_state(world);
+    world_memory(world->world, (size_t)48 << 20);
+    back_up(world, "Compression=none\n", 12, 10, 100000);
+    interrupt(world, CREATE);
+    age_notes(world, 25);
+    run(world, CREATE);
+    assert_failure(world, ERROR_INVALID, "more than a day ago");
+    run(world, &(struct restore_order){.overwrite = true});
+    assert_all_written(world);
+    assert_true(world->result.created); /* by the one before: its settings were still to come */
+}
+
+static void notes_of_a_clock_that_ran_ahead_are_not_believed(void **state) {
+    static const struct restore_order overwrite = {.overwrite = true};
+    struct restore_world *world = *state;
+    open_state(world);
+    world_memory(world->world, (size_t)48 << 20);
+    back_up(world, "Compression=none\n", 12, 10, 100000);
+    cloud_make(world->world->cloud);
+    interrupt(world, &overwrite);
+    age_notes(world, -25);
+    run(world, &overwrite);
+    assert_all_written(world);
+}
+
+static void an_overwrite_goes_on_from_an_overwrite_alone(void **state) {
+    static const struct restore_order overwrite = {.overwrite = true};
+    struct restore_world *world = *state;
+    open_state(world);
+    world_memory(world->world, (size_t)48 << 20);
+    back_up(world, "Compression=none\n", 12, 10, 100000);
+    interrupt(world, CREATE);
+    run(world, &overwrite);
+    assert_all_written(world);
+    interrupt(world, &overwrite);
+    age_notes(world, 23);
+    run(world, &overwrite);
+    assert_success(world);
+    assert_true(world->result.resumed && world->result.items_before > 0);
 }
 
 /* A table of that name that was made anew holds somebody else's items. */
@@ -331,6 +403,9 @@ int main(void) {
         WITH_RESTORE(what_is_refused_is_told_with_its_reason),
         WITH_RESTORE(a_restore_dropped_anywhere_leaves_no_handle),
         WITH_RESTORE(an_interrupted_restore_goes_on),
+        WITH_RESTORE(old_notes_are_not_believed),
+        WITH_RESTORE(notes_of_a_clock_that_ran_ahead_are_not_believed),
+        WITH_RESTORE(an_overwrite_goes_on_from_an_overwrite_alone),
         WITH_RESTORE(notes_of_another_table_are_worth_nothing),
         WITH_RESTORE(a_backup_that_is_read_is_held_and_one_that_goes_is_not_read),
         WITH_RESTORE(a_dry_run_changes_nothing),
