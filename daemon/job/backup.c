@@ -16,7 +16,8 @@
  *
  * A run that was interrupted goes DESCRIBE -> AUDIT (S3 is asked what it holds) -> TAKE_UP (the state knows that it goes on) -> OPEN,
  * or, where its scan had been over, AUDIT -> TAKE_UP -> COMPLETE. Instead of any state but COMMIT: STOP, at a stop of the
- * process; or GIVE_UP (the state knows that it must never be resumed) -> UNDO, a failure or a cancel: all that was made is taken back.
+ * process; or GIVE_UP (the state knows that it must never be resumed) -> UNDO, a failure or a cancel: all that was made is taken back,
+ * unless it was COMMIT that failed, and the backup stands after all.
  *
  * One function, step(), starts what a state does; the answers move on with backup_enter().
  */
@@ -76,6 +77,8 @@ static void drop_all(struct backup *backup) {
     scan_free(take_pointer(backup->scan));
     assembly_free(take_pointer(backup->assembly));
     undo_cancel(take_pointer(backup->undo));
+    if (backup->asking)
+        s3_cancel(take_pointer(backup->asking));
 }
 
 /* A request whose connection is dropped now may still be carried out: undo must look after it, not before. */
@@ -90,6 +93,7 @@ void backup_fail(struct backup *backup, const struct error *error) {
     error_clear(&backup->failure);
     backup->failure = error_copy(error);
     backup->may_land = may_land(backup);
+    backup->may_stand = backup->state == COMMIT;
     drop_all(backup);
     uv_timer_stop(&backup->limit);
     bool refused_at_once =
@@ -246,7 +250,8 @@ static void publish(struct backup *backup, enum publish_what what) {
                                       .bucket = &backup->bucket,
                                       .objects = &backup->objects,
                                       .record = backup->record,
-                                      .resumed = backup->resumed};
+                                      .resumed = backup->resumed,
+                                      .size = &backup->published_size};
     backup->publish = publish_start(&options, what, on_published, backup);
 }
 
@@ -371,45 +376,7 @@ static void stream(struct backup *backup) {
     backup->scan = scan_start(&scan, &scanned);
 }
 
-/* ------------------------------------------------------------ UNDO, OVER */
-
-static void on_undone(void *arg, const struct error *error) {
-    struct backup *backup = arg;
-    backup->undo = NULL;
-    if (error)
-        backup->undo_failure = error_copy(error);
-    backup_enter(backup, OVER);
-}
-
-static void add_known_uploads(struct backup *backup) {
-    const struct backup_record *record = backup->record;
-    for (size_t i = 0; i < record->output_count; i++)
-        for (size_t k = 0; k < record->outputs[i].object_count; k++)
-            if (record->outputs[i].objects[k].upload_id)
-                undo_add_upload(backup->undo, record->outputs[i].objects[k].key,
-                                record->outputs[i].objects[k].upload_id);
-    for (size_t i = 0; i < backup->loose_count; i++)
-        if (backup->loose[i].upload_id)
-            undo_add_upload(backup->undo, backup->loose[i].key, backup->loose[i].upload_id);
-}
-
-/* Undo has a patience of its own: the run's may be what ended it. */
-static void take_back(struct backup *backup);
-
-static void on_landed(uv_timer_t *timer) {
-    take_back(timer->data);
-}
-
-static void take_back(struct backup *backup) {
-    if (backup->may_land) {
-        backup->may_land = false;
-        uv_timer_start(&backup->timer, on_landed, (uint64_t)engine_landing(backup->engine), 0);
-        return;
-    }
-    backup->patience.last_success = clock_monotonic();
-    backup->undo = undo_start(&backup->bucket, &backup->record->names, on_undone, backup);
-    add_known_uploads(backup);
-}
+/* ------------------------------------------------------------ OVER */
 
 static void on_handle_closed(uv_handle_t *handle) {
     struct backup *backup = handle->data;
@@ -508,7 +475,7 @@ static void step(struct backup *backup) {
         return;
     case UNDO:
         open_sessions(backup);
-        take_back(backup);
+        backup_take_back(backup);
         return;
     case OVER:
         uv_timer_start(&backup->timer, on_over, 0, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside job/: one run, between backup.c (its story), backup_resume.c (what an interrupted one adds to it) and backup_result.c (what is
- * told of it). */
+/* Inside job/: one run, between backup.c (its story), backup_resume.c (what an interrupted one adds to it), backup_undo.c (how it is taken
+ * back) and backup_result.c (what is told of it). */
 #ifndef JOB_BACKUP_PRIVATE_H
 #define JOB_BACKUP_PRIVATE_H
 
@@ -73,16 +73,19 @@ struct backup {
     struct scan *scan;
     struct assembly *assembly;
     struct undo *undo;
-    uv_timer_t timer; /* the begin and the end, outside of the caller's own call; waits in between */
-    uv_timer_t limit; /* Timeout= */
+    struct s3_call *asking; /* UNDO: what stands under the name of backup.json? */
+    uv_timer_t timer;       /* the begin and the end, outside of the caller's own call; waits in between */
+    uv_timer_t limit;       /* Timeout= */
 
     struct error failure, undo_failure;
     bool cancelled, starts_over;
     bool stopped;
-    bool stopping;    /* it ends at the next cut, and is to be resumed */
-    bool draining;    /* the scan is held until the pages in flight have come */
-    bool may_land;    /* of what was dropped something may still come to be in S3 */
-    unsigned handles; /* not yet closed */
+    bool stopping;           /* it ends at the next cut, and is to be resumed */
+    bool draining;           /* the scan is held until the pages in flight have come */
+    bool may_land;           /* of what was dropped something may still come to be in S3 */
+    bool may_stand;          /* backup.json was sent, and no answer says that it stands */
+    uint64_t published_size; /* of the small file that was sent last */
+    unsigned handles;        /* not yet closed */
 };
 
 /* backup.c */
@@ -106,6 +109,9 @@ void backup_stop_stream(struct backup *backup);   /* in STREAM */
 void backup_drain(struct backup *backup);         /* after a page, while it stops */
 void backup_start_over(struct backup *backup, const struct error *why);
 bool backup_is_same_table(struct backup *backup, const struct table_description *table);
+
+/* backup_undo.c */
+void backup_take_back(struct backup *backup); /* UNDO */
 
 /* backup_result.c */
 void backup_fill_result(const struct backup *backup, struct run_result *result);

@@ -125,6 +125,8 @@ static void on_settled(void *arg, const char *etag, const struct error *error) {
 static void put_next(struct publish *publish) {
     struct file *file = &publish->files[publish->at];
     free(publish->key);
+    if (publish->options.size)
+        *publish->options.size = file->slice.length;
     publish->key = backup_key(&publish->options.record->names, file->name);
     struct s3_put put = {.key = publish->key,
                          .content_type = file->content_type,

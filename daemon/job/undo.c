@@ -2,7 +2,7 @@
 /*
  * Takes a run back.
  *
- *     BACKUP   delete backup.json: from here on nothing lists it (a backup that stood: where that fails, it stays whole)
+ *     BACKUP   delete backup.json: from here on nothing lists it (where that fails it may stand, and its objects stay)
  *     KNOWN    abort the uploads whose ids we know
  *     UPLOADS  list the uploads of the plain objects' keys, abort each
  *     PLAIN    list the plain objects, HEAD each: what carries our run is ours
@@ -10,7 +10,7 @@
  *              connection we dropped may still have been on its way
  *     STARTED  delete _started, where all the rest went
  *
- * Each step goes on after an error, so that as much as possible is removed; the first error is told.
+ * Each other step goes on after an error, so that as much as possible is removed; the first error is told.
  */
 #include "job/undo.h"
 
@@ -38,7 +38,8 @@ struct undo {
     char *next; /* of a list that has further pages */
     struct todo todo;
     unsigned rounds;
-    bool uploads_only;
+    bool uploads_only;     /* ... are to go */
+    bool may_stand;        /* the backup: its backup.json could not be deleted */
     undo_refused *refused; /* of a backup that stood; NULL: a run is taken back */
     bool listed;           /* the current list has no further page */
     struct s3_call *call;
@@ -74,7 +75,8 @@ static void keep_error(struct undo *undo, const struct error *error) {
 }
 
 static void next_state(struct undo *undo) {
-    undo->state = undo->uploads_only ? DONE : undo->state + 1;
+    bool is_last = undo->uploads_only || (undo->may_stand && undo->state >= UPLOADS);
+    undo->state = is_last ? DONE : undo->state + 1;
     undo->listed = false;
     free(take_pointer(undo->next));
     todo_clear(&undo->todo);
@@ -131,7 +133,7 @@ static void on_removed(void *arg, const struct s3_answer *answer, const struct e
     undo_step(undo);
 }
 
-/* A backup.json that stands names its objects: then they must stand too. */
+/* A backup.json that stands names its objects: then they must stand too. An upload is none of them. */
 static void on_backup_deleted(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct undo *undo = arg;
     (void)answer;
@@ -140,6 +142,7 @@ static void on_backup_deleted(void *arg, const struct s3_answer *answer, const s
         _cleanup_free_ char *key = backup_key(undo->names, "backup.json");
         keep_error(undo, error);
         tell_refused(undo, key, error->message);
+        undo->may_stand = true;
         if (undo->refused)
             undo->state = DONE;
     }

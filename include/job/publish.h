@@ -20,7 +20,8 @@ struct publish_options {
     const struct s3_bucket *bucket;
     const struct s3_object_options *objects;
     struct backup_record *record;
-    bool resumed; /* what stands there of this run is replaced */
+    bool resumed;   /* what stands there of this run is replaced */
+    uint64_t *size; /* gets the last file's, before anything of it is sent; NULL is fine */
 };
 
 typedef void publish_done(void *arg, const struct error *error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes a run back: aborts its uploads and deletes its objects, `_started` last. Knows what to delete from the run's names
+ * Takes a run back: aborts its uploads and deletes its objects, backup.json first (where that fails, no other), `_started` last. Knows what to delete from the run's names
  * alone, by asking what exists: it needs no memory of how far the run had come.
  */
 #ifndef JOB_UNDO_H

@@ -209,6 +209,54 @@ static void a_run_dropped_while_it_is_taken_back_leaves_no_handle(void **state) 
     }
 }
 
+/* ------------------------------------------------------------ where COMMIT fails */
+
+/* backup.json is stored, the answer lost, and whoever asks again is refused `refusals` times. */
+static void run_with_a_lost_commit(struct world *world, unsigned refusals) {
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "/backup.json", .act = CLOUD_LOSE, .times = 1});
+    cloud_rule(
+        world->cloud,
+        &(struct cloud_rule){
+            .match = "/backup.json", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied", .times = refusals});
+    world_start(world);
+    world_finish(world);
+    assert_non_null(cloud_find(world->cloud, "/backup.json"));
+    assert_int_equal(cloud_count(world->cloud, "DELETE"), 0);
+}
+
+/* Broke: it was deleted, good and whole. */
+static void a_backup_that_stands_is_not_taken_back(void **state) {
+    (void)state;
+    struct world *world = begin();
+    run_with_a_lost_commit(world, 1);
+    assert_whole(world);
+    assert_true(world_has_said(world, "only the answer was lost"));
+    end(world);
+}
+
+static void a_backup_that_may_stand_is_left_as_it_is(void **state) {
+    (void)state;
+    struct world *world = begin();
+    run_with_a_lost_commit(world, 2);
+    assert_int_equal(world->result.outcome, RUN_FAILED);
+    assert_int_equal(world->result.error.code, ERROR_DENIED);
+    assert_non_null(strstr(world->result.undo_error.message, "may stand"));
+    end(world);
+}
+
+static void a_run_dropped_while_it_asks_leaves_no_handle(void **state) {
+    (void)state;
+    struct world *world = begin();
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "HEAD", .act = CLOUD_HOLD});
+    cloud_rule(world->cloud, &(struct cloud_rule){
+                                 .match = "/backup.json", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"});
+    world_start(world);
+    world_until_held(world, "HEAD", 1);
+    backup_cancel(world->backup, "too late");
+    dropped(world);
+    end(world);
+}
+
 static void a_timeout_takes_everything_back(void **state) {
     struct world *world = *state;
     world_job(world, "[Job]\nTimeout=1s\n");
@@ -232,6 +280,9 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_taken_back_is_told),
         cmocka_unit_test(a_cancel_while_it_is_taken_back_changes_nothing),
         cmocka_unit_test(a_run_dropped_while_it_is_taken_back_leaves_no_handle),
+        cmocka_unit_test(a_backup_that_stands_is_not_taken_back),
+        cmocka_unit_test(a_backup_that_may_stand_is_left_as_it_is),
+        cmocka_unit_test(a_run_dropped_while_it_asks_leaves_no_handle),
         WITH_WORLD(a_timeout_takes_everything_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,21 @@ static void after_an_error_the_rest_goes_but_started_stays(void **state) {
     assert_false(fake.running);
 }
 
+/* Broke: the files went, and the backup.json that named them stayed, and was listed. */
+static void where_backup_json_stays_its_objects_stay_too(void **state) {
+    struct world *world = *state;
+    struct undo *undo = undo_start(&bucket, &world->names, on_undone, world);
+    undo_add_upload(undo, PLAIN, "u0");
+    fake_error(ERROR_DENIED, 403, "403 AccessDenied");
+    assert_asked("DELETE b /" PLAIN "?uploadId=u0");
+    fake_answer(204, "", "");
+    assert_asked("GET b /?uploads");
+    fake_answer(200, "", NO_UPLOADS);
+    assert_int_equal(world->times, 1);
+    assert_non_null(strstr(world->error, "AccessDenied"));
+    assert_false(fake.running);
+}
+
 static void a_key_that_is_refused_is_named(void **state) {
     struct world *world = *state;
     undo_start(&bucket, &world->names, on_undone, world);
@@ -310,6 +325,7 @@ int main(void) {
         STORY(another_runs_object_stays),
         STORY(keys_that_are_not_the_runs_are_never_touched),
         STORY(after_an_error_the_rest_goes_but_started_stays),
+        STORY(where_backup_json_stays_its_objects_stay_too),
         STORY(a_key_that_is_refused_is_named),
         STORY(a_sweep_aborts_uploads_and_touches_nothing_else),
         STORY(a_list_that_goes_round_ends),
