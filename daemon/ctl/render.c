@@ -210,11 +210,25 @@ static char *cell_formats(const struct json_object *backup) {
     return buffer_take(&out);
 }
 
+/* A job whose own table nobody knows is listed with those of every table of that name: then names do not tell them apart. */
+static bool tables_need_arns(const struct json_object *backups, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        const struct json_object *a = json_object_array_get_idx(backups, i - 1),
+                                 *b = json_object_array_get_idx(backups, i);
+        const char *job = json_string(a, "job"), *other = json_string(b, "job");
+        const char *arn = json_string(a, "table_arn"), *other_arn = json_string(b, "table_arn");
+        if (job && other && arn && other_arn && strcmp(job, other) == 0 && strcmp(arn, other_arn) != 0)
+            return true;
+    }
+    return false;
+}
+
 void render_list(const struct json_object *reply, struct buffer *out) {
     static const char *const head[] = {"ID", "JOB", "TABLE", "STARTED", "ITEMS", "SIZE", "FORMATS"};
     struct table table = {.columns = 7, .right = 1 << 4 | 1 << 5};
     const struct json_object *backups = json_array_at(reply, "backups");
     size_t count = backups ? json_object_array_length(backups) : 0;
+    const char *table_key = tables_need_arns(backups, count) ? "table_arn" : "table";
     if (!count)
         buffer_add(out, "No backups.\n");
     else
@@ -223,7 +237,7 @@ void render_list(const struct json_object *reply, struct buffer *out) {
         const struct json_object *backup = json_object_array_get_idx(backups, i);
         table_add(&table, plain_text(json_string(backup, "id")));
         table_add(&table, plain_text(json_string(backup, "job")));
-        table_add(&table, plain_text(json_string(backup, "table")));
+        table_add(&table, plain_text(json_string(backup, table_key)));
         table_add(&table, cell_time(backup, "started"));
         table_add(&table, cell_count(backup, "items"));
         table_add(&table, cell_size(backup, "bytes"));

@@ -2,10 +2,8 @@
 /*
  * The backups of a job, as they stand in S3.
  *
- *     place -> LIST the folders below AWSDynamoDB/ -> READ the head of each backup.json,
- *     several at a time -> done, in order of ID
- *
- * One whole: place -> GET -> parsed by a worker -> done.
+ *     place -+-> LIST the folders below AWSDynamoDB/ -> READ the head of each backup.json, several at a time -+-> done,
+ *            +-> whose table is it? (job/own_table.h; not where Table= is an ARN) ----------------------------+    in order of ID
  */
 #include "job/catalog.h"
 
@@ -14,6 +12,7 @@
 
 #include "aws/s3.h"
 #include "base/memory.h"
+#include "job/own_table.h"
 #include "job/place.h"
 
 #define READS_AT_ONCE 8
@@ -31,12 +30,15 @@ struct catalog {
     const struct job_config *job; /* kept alive by the place's configuration */
     struct place *place;
     struct s3_call *list;
-    char *parent; /* PREFIXAWSDynamoDB/ */
+    struct own_table *own; /* NULL: it has answered */
+    char *table_arn;       /* the job's table's; NULL: not known */
+    char *parent;          /* PREFIXAWSDynamoDB/ */
     struct folder **folders;
     size_t count, started, ended;
     int64_t now;             /* seconds since 1970, by the store's clock; 0: it sent no Date */
     struct error unreadable; /* the first backup.json that could not be read */
     unsigned reading;
+    bool listed;
     catalog_done *done;
     void *arg;
 };
@@ -44,6 +46,8 @@ struct catalog {
 static void catalog_free(struct catalog *catalog) {
     if (catalog->list)
         s3_cancel(catalog->list);
+    own_table_cancel(catalog->own);
+    free(catalog->table_arn);
     for (size_t i = 0; i < catalog->count; i++) {
         struct folder *folder = catalog->folders[i];
         if (folder->call)
@@ -69,11 +73,16 @@ static void fail(struct catalog *catalog, const struct error *error) {
     catalog_free(catalog);
 }
 
+/* A job of this name may back up a table of this name in another region or account: its backups are not ours. */
+static bool is_own(const struct catalog *catalog, const struct folder *folder) {
+    return folder->found && (!catalog->table_arn || strcmp(folder->summary.table_arn, catalog->table_arn) == 0);
+}
+
 static void finish(struct catalog *catalog) {
     struct backup_summary *backups = x_calloc(catalog->count + 1, sizeof *backups);
     size_t count = 0;
     for (size_t i = 0; i < catalog->count; i++)
-        if (catalog->folders[i]->found)
+        if (is_own(catalog, catalog->folders[i]))
             backups[count++] = catalog->folders[i]->summary; /* borrowed */
     catalog->done(catalog->arg, backups, count, catalog->unreadable.code ? &catalog->unreadable : NULL);
     free(backups);
@@ -82,11 +91,14 @@ static void finish(struct catalog *catalog) {
 
 static void read_more(struct catalog *catalog);
 
+static bool is_arn(const char *table) {
+    return strncmp(table, "arn:", 4) == 0;
+}
+
 /* Two hosts may have a job of one name for different tables. `table` is a name or an ARN. */
 static bool is_of_table(const struct backup_summary *summary, const char *table) {
-    bool is_arn = strncmp(table, "arn:", 4) == 0;
-    const char *ours = is_arn ? summary->table_arn : summary->table;
-    return ours && strcmp(ours, table) == 0;
+    const char *ours = is_arn(table) ? summary->table_arn : summary->table;
+    return summary->table_arn && ours && strcmp(ours, table) == 0;
 }
 
 /* Ours is what carries this job's name, and its folder's ID; another's, or one that cannot be read, is not shown as this
@@ -118,6 +130,17 @@ static void on_read(void *arg, const struct s3_answer *answer, const struct erro
     read_more(catalog);
 }
 
+/* Where there is nothing, nobody has to know whose it is. */
+static void all_read(struct catalog *catalog) {
+    bool found = false;
+    for (size_t i = 0; i < catalog->count; i++)
+        found = found || catalog->folders[i]->found;
+    if (catalog->own && found)
+        own_table_hurry(catalog->own);
+    else
+        finish(catalog);
+}
+
 static void read_more(struct catalog *catalog) {
     while (catalog->reading < READS_AT_ONCE && catalog->started < catalog->count) {
         struct folder *folder = catalog->folders[catalog->started++];
@@ -127,7 +150,7 @@ static void read_more(struct catalog *catalog) {
         folder->call = s3_get_object(&catalog->place->bucket, &get, on_read, folder);
     }
     if (catalog->ended == catalog->count)
-        finish(catalog);
+        all_read(catalog);
 }
 
 static void list_folders(struct catalog *catalog, const char *token);
@@ -158,6 +181,7 @@ static void on_list(void *arg, const struct s3_answer *answer, const struct erro
     catalog->now = answer->date;
     for (size_t i = 0; i < answer->prefix_count; i++)
         add_folder(catalog, answer->prefixes[i]);
+    catalog->listed = !answer->next;
     if (answer->next)
         list_folders(catalog, answer->next);
     else
@@ -169,12 +193,27 @@ static void list_folders(struct catalog *catalog, const char *token) {
     catalog->list = s3_list_objects(&catalog->place->bucket, &list, on_list, catalog);
 }
 
+static void on_own_table(void *arg, const char *arn) {
+    struct catalog *catalog = arg;
+    catalog->own = NULL;
+    catalog->table_arn = x_strdup(arn);
+    if (catalog->listed && catalog->ended == catalog->count)
+        finish(catalog);
+}
+
+static void begin(struct catalog *catalog) {
+    const char *region = aws_session_region(catalog->place->bucket.session);
+    if (!is_arn(catalog->job->table))
+        catalog->own = own_table_start(catalog->place->engine, catalog->job, region, on_own_table, catalog);
+    list_folders(catalog, NULL);
+}
+
 static void on_place(void *arg, const struct error *error) {
     struct catalog *catalog = arg;
     if (error)
         fail(catalog, error);
     else
-        list_folders(catalog, NULL);
+        begin(catalog);
 }
 
 struct catalog *catalog_start(struct engine *engine, struct config *config, const struct job_config *job,
@@ -186,4 +225,33 @@ struct catalog *catalog_start(struct engine *engine, struct config *config, cons
     catalog->arg = arg;
     catalog->place = place_open(engine, config, job, on_place, catalog);
     return catalog;
+}
+
+/* ------------------------------------------------------------ the newest */
+
+static bool of_one_table(const struct backup_summary *backups, size_t count, struct error *error) {
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(backups[i].table_arn, backups[0].table_arn) == 0)
+            continue;
+        error_set(
+            error, ERROR_INVALID,
+            "there are backups of job \"%s\" of two tables, %s and %s, and neither DynamoDB nor our own history says "
+            "which of them is the job's: name the backup by its ID, or give the ARN as Table=",
+            backups[0].job, backups[0].table_arn, backups[i].table_arn);
+        return false;
+    }
+    return true;
+}
+
+const struct backup_summary *catalog_latest(const struct backup_summary *backups, size_t count, struct error *error) {
+    size_t all = count;
+    if (!of_one_table(backups, count, error))
+        return NULL;
+    while (count && backups[count - 1].after_now) /* a host whose clock ran ahead made it */
+        count--;
+    if (count)
+        return &backups[count - 1];
+    error_set(error, ERROR_NOT_FOUND, "there is no backup of this job%s; see dynamodb-backupctl list",
+              all ? " but such as are dated in the future" : "");
+    return NULL;
 }

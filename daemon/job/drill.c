@@ -82,20 +82,15 @@ static void fail(struct drill *drill, enum error_code code, char *words) {
 
 static void on_catalog(void *arg, const struct backup_summary *backups, size_t count, const struct error *error) {
     struct drill *drill = arg;
-    size_t all = count;
-    while (count && backups[count - 1].after_now) /* a host whose clock ran ahead made it */
-        count--;
+    _cleanup_error_ struct error none = {0};
+    const struct backup_summary *latest = error ? NULL : catalog_latest(backups, count, &none);
     drill->catalog = NULL;
-    if (error) {
-        drill_fail(drill, error);
-    } else if (!count) {
-        fail(drill, ERROR_NOT_FOUND,
-             x_printf("there is no backup of this job to drill with%s; see dynamodb-backupctl list %s",
-                      all ? " but such as are dated in the future" : "", drill->job->name));
-    } else {
-        memcpy(drill->result.id, backups[count - 1].id, sizeof drill->result.id);
-        drill_enter(drill, OPEN);
+    if (!latest) {
+        drill_fail(drill, error ? error : &none);
+        return;
     }
+    memcpy(drill->result.id, latest->id, sizeof drill->result.id);
+    drill_enter(drill, OPEN);
 }
 
 /* The region that the job's table is in, or was; the key under which the backup recorded its digest, else a new one. */

@@ -140,19 +140,17 @@ static void open_next(struct find *find) {
 
 static void on_catalog(void *arg, const struct backup_summary *backups, size_t count, const struct error *error) {
     struct find *find = arg;
+    _cleanup_error_ struct error none = {0};
+    const struct backup_summary *latest = error ? NULL : catalog_latest(backups, count, &none);
     find->catalog = NULL;
-    if (error) {
-        fail(find, error);
-        return;
-    }
-    while (count && backups[count - 1].after_now) /* a host whose clock ran ahead made it */
-        count--;
-    if (!count) {
+    if (latest) {
+        memcpy(find->id, latest->id, sizeof find->id);
+        open_next(find);
+    } else if (none.code == ERROR_NOT_FOUND) {
         not_found(find);
-        return;
+    } else {
+        fail(find, error ? error : &none);
     }
-    memcpy(find->id, backups[count - 1].id, sizeof find->id);
-    open_next(find);
 }
 
 /* An address of no job's bucket, or that is to be read in another way, gets a job of its own. */

@@ -13,9 +13,16 @@ typedef void catalog_done(void *arg, const struct backup_summary *backups, size_
 
 struct catalog;
 
-/* All below the job's Bucket and Prefix whose job name is this one's. References engine and config. */
+/*
+ * All below the job's Bucket and Prefix that are this job's own: by its name, and the ARN of its table (job/own_table.h). Where nobody
+ * knows the ARN, those of every table of that name. References engine and config.
+ */
 struct catalog *catalog_start(struct engine *engine, struct config *config, const struct job_config *job,
                               catalog_done *done, void *arg);
 void catalog_cancel(struct catalog *catalog); /* NULL is fine */
+
+/* The newest, of what a catalog gave, but for such as are dated in the future. NULL with ERROR_NOT_FOUND: there is none; with
+ * ERROR_INVALID: there are those of several tables, and nobody knows which is the job's. Pure. */
+const struct backup_summary *catalog_latest(const struct backup_summary *backups, size_t count, struct error *error);
 
 #endif

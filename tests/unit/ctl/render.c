@@ -126,6 +126,25 @@ static void backups_are_listed(void **state) {
     expect(&out, "No backups.\n");
 }
 
+/* Where nobody knows which of two tables of a name is the job's. */
+static void tables_of_one_name_are_listed_by_their_arns(void **state) {
+    (void)state;
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    _cleanup_json_ struct json_object *reply =
+        json("{'backups':[{'id':'1','job':'a','table':'t','table_arn':'arn:x:t'},{'id':'2','job':'a','table':'t',"
+             "'table_arn':'arn:y:t'}]}");
+    render_list(reply, &out);
+    assert_non_null(strstr(out.data, "1   a    arn:x:t"));
+    assert_non_null(strstr(out.data, "2   a    arn:y:t"));
+    buffer_fini(&out);
+    reply =
+        (json_object_put(reply), json("{'backups':[{'id':'1','job':'a','table':'t','table_arn':'arn:x:t'},{'id':'2',"
+                                      "'job':'b','table':'t','table_arn':'arn:y:t'}]}"));
+    render_list(reply, &out);
+    assert_null(strstr(out.data, "arn:"));
+    buffer_fini(&out);
+}
+
 static void a_backup_is_shown_with_its_objects(void **state) {
     (void)state;
     struct buffer out = BUFFER_INIT(BUFFER_OURS);
@@ -341,6 +360,7 @@ int main(void) {
         cmocka_unit_test(a_broken_configuration_stands_on_top),
         cmocka_unit_test(one_job_is_told_whole),
         cmocka_unit_test(backups_are_listed),
+        cmocka_unit_test(tables_of_one_name_are_listed_by_their_arns),
         cmocka_unit_test(a_backup_is_shown_with_its_objects),
         cmocka_unit_test(links_stand_alone_on_their_lines),
         cmocka_unit_test(next_times_are_in_the_jobs_zone),

@@ -170,10 +170,15 @@ static void each_in_turn(struct cloud_rule rule, void (*story)(struct town *town
     }
 }
 
+static unsigned passed; /* though a request was refused */
+
 static void fails_and_leaves_nothing(struct town *town) {
     finish(town);
-    if (town->result.outcome == RUN_SUCCEEDED)
-        fail_msg("a request was refused, and the drill passed");
+    if (town->result.outcome == RUN_SUCCEEDED) {
+        assert_passed(town);
+        passed++;
+        return;
+    }
     assert_non_null(strstr(town->result.error.message, "AccessDenied"));
     if (town->result.undo_error.code) { /* of those that delete the table: the next start does it */
         assert_non_null(strstr(town->result.undo_error.message, "aws dynamodb delete-table"));
@@ -183,10 +188,13 @@ static void fails_and_leaves_nothing(struct town *town) {
     assert_nothing_is_left(town);
 }
 
+/* All but DescribeTable of the job's own table: whose backups they are is told by what stands there, too. */
 static void any_request_refused_fails_the_drill(void **state) {
     (void)state;
+    passed = 0;
     each_in_turn((struct cloud_rule){.act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"},
                  fails_and_leaves_nothing);
+    assert_int_equal(passed, 1);
 }
 
 /* A refusal that ends: what the drill could not delete goes while the process lives. */
