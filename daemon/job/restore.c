@@ -161,6 +161,22 @@ static void on_region(void *arg, const char *region, const struct error *error) 
 
 /* ------------------------------------------------------------ RECALL */
 
+/* Who only looks disturbs nobody. */
+bool restore_claim(struct restore *restore, const char *what) {
+    if (restore->dry_run)
+        return true;
+    char *claim = x_printf("table %s;", what); /* what one begins with is no other */
+    if (in_use_take_alone(restore->engine->shared.in_use, claim)) {
+        restore->claims[restore->claim_count++] = claim;
+        return true;
+    }
+    _cleanup_error_ struct error error = {0};
+    error_set(&error, ERROR_EXISTS, "a restore into table %s is under way", restore->table);
+    free(claim);
+    restore_fail(restore, &error);
+    return false;
+}
+
 struct restore_key restore_key_of(const struct restore *restore) {
     return (struct restore_key){restore->source->uri, restore->target};
 }
@@ -194,6 +210,8 @@ static void recall(struct restore *restore) {
     restore->target = x_printf("%s %s%s%s", restore->region, restore->to_role_arn ? restore->to_role_arn : "",
                                restore->to_role_arn ? " " : "", restore->table);
     struct restore_key key = restore_key_of(restore);
+    if (!restore_claim(restore, restore->target))
+        return;
     if (restore->state_room)
         restore->noting = restores_find(restore->state_room, &key, on_recalled, restore);
     else
@@ -295,6 +313,11 @@ void restore_cancel(struct restore *restore) {
     if (restore->holds_as)
         in_use_let_go(restore->engine->shared.in_use, restore->source->uri, restore->holds_as);
     free(restore->holds_as);
+    while (restore->claim_count) {
+        char *claim = restore->claims[--restore->claim_count];
+        in_use_give_back(restore->engine->shared.in_use, claim);
+        free(claim);
+    }
     source_unref(restore->source);
     if (restore->session)
         aws_session_free(restore->session);

@@ -25,7 +25,9 @@ struct restore {
     void *arg;
 
     struct source *source;
-    char *holds_as; /* who holds the source in the engine's set; NULL: not held */
+    char *holds_as;  /* who holds the source in the engine's set; NULL: not held */
+    char *claims[2]; /* on the table, in the engine's set: by what it was called, and by what it is */
+    size_t claim_count;
     size_t output;
     struct aws_patience patience;
     struct aws_session *session;   /* of the table */
@@ -65,6 +67,9 @@ void restore_fail(struct restore *restore, const struct error *error);
 void restore_refuse(struct restore *restore, char *words);  /* ERROR_INVALID; frees them */
 void restore_plan(struct restore *restore, char *sentence); /* frees it */
 struct restore_key restore_key_of(const struct restore *restore);
+
+/* From now on no other restore writes to the table that `what` names; false: another does, and this one has failed. */
+bool restore_claim(struct restore *restore, const char *what);
 
 /* The states LOOK, CREATE and EMPTY. */
 void restore_look(struct restore *restore);

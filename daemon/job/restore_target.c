@@ -33,7 +33,8 @@ static bool take_table(struct restore *restore, struct json_object *table) {
         restore_fail(restore, &error);
         return false;
     }
-    return true;
+    _cleanup_free_ char *what = x_printf("%s %s", restore->result.table_arn, restore->table_id);
+    return restore_claim(restore, what);
 }
 
 static bool is_remembered(const struct restore *restore) {

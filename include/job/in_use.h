@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which backups something of this process works on now: who restores, verifies or drills one holds it while it reads, and what is
- * held is not pruned; what is being pruned is not read. One set a process, on the loop's thread.
+ * held is not pruned; what is being pruned is not read. And which tables a restore has alone. One set a process, on the loop's thread.
  */
 #ifndef JOB_IN_USE_H
 #define JOB_IN_USE_H
@@ -19,7 +19,7 @@ void in_use_free(struct in_use *set); /* whatever is still held; NULL is fine */
 bool in_use_hold(struct in_use *set, const char *uri, const char *by) __attribute__((warn_unused_result));
 void in_use_let_go(struct in_use *set, const char *uri, const char *by);
 
-/* Takes the backup alone, to remove it. False where somebody holds it, or removes it already. */
+/* Takes the backup alone, to remove it; or what a restore calls its table ("table ..."). False where somebody holds it, or removes it already. */
 bool in_use_take_alone(struct in_use *set, const char *uri) __attribute__((warn_unused_result));
 void in_use_give_back(struct in_use *set, const char *uri);
 
