@@ -76,6 +76,10 @@ char *backup_plain_key(const struct backup_names *names, unsigned number, enum s
                     format == FORMAT_CSV ? "csv" : "json", compression_suffix(compression));
 }
 
+char *backup_plain_stem(const struct backup_names *names) {
+    return x_printf("s3://%s/%sbackup-%s-%.8s.", names->bucket, names->prefix, names->stamp, names->run);
+}
+
 bool backup_plain_key_is(const struct backup_names *names, const char *key) {
     _cleanup_free_ char *stem = x_printf("%sbackup-%s-%.8s.", names->prefix, names->stamp, names->run);
     size_t length = strlen(stem);

@@ -73,7 +73,7 @@ static struct prune_item *item_at_hand(struct prune *prune) {
 
 static void give_back(struct prune *prune) {
     if (prune->alone)
-        in_use_give_back(prune->engine->shared.in_use, item_at_hand(prune)->names.uri);
+        in_use_give_backup_back(prune->engine->shared.in_use, &item_at_hand(prune)->names);
     prune->alone = false;
 }
 
@@ -297,7 +297,7 @@ static void next(struct prune *prune) {
         return;
     }
     struct prune_item *item = item_at_hand(prune);
-    prune->alone = in_use_take_alone(prune->engine->shared.in_use, item->names.uri);
+    prune->alone = in_use_take_backup_alone(prune->engine->shared.in_use, &item->names);
     if (!prune->alone)
         leave(prune, "in use since");
     else if (item->remains && is_live(prune, item->names.run))

@@ -47,7 +47,7 @@ static void protect(struct prune_item *item, const char *what) {
 }
 
 static void judge_backup(struct prune_item *item, const struct survey_folder *folder, const struct prune_facts *facts) {
-    const char *by = in_use_by(facts->in_use, folder->names.uri);
+    const char *by = in_use_backup_by(facts->in_use, &folder->names);
     if (item->remove && folder->locked) {
         _cleanup_free_ char *what = x_printf("under %s", folder->locked);
         protect(item, what);
@@ -105,7 +105,7 @@ static bool is_this_host(const struct survey_folder *folder, const struct prune_
 
 static void judge_remains(struct prune_item *item, const struct survey_folder *folder, const struct prune_facts *facts,
                           int64_t now) {
-    const char *by = in_use_by(facts->in_use, folder->names.uri);
+    const char *by = in_use_backup_by(facts->in_use, &folder->names);
     int64_t age = now - folder->newest * SECOND_MS;
     _cleanup_buffer_ struct buffer why = BUFFER_INIT(BUFFER_OURS);
     if (by) {

@@ -39,6 +39,9 @@ char *backup_data_key(const struct backup_names *names, unsigned number, enum st
 char *backup_plain_key(const struct backup_names *names, unsigned number, enum stream_format format,
                        enum stream_compression compression);
 
+/* What all of these addresses begin with: "s3://BUCKET/PREFIXbackup-STAMP-XXXXXXXX.". The caller frees. */
+char *backup_plain_stem(const struct backup_names *names);
+
 /* Is it a key that backup_plain_key() gives for these names, whatever the number, format and compression? */
 bool backup_plain_key_is(const struct backup_names *names, const char *key);
 

@@ -46,6 +46,32 @@ static void what_is_removed_is_not_read(void **state) {
     in_use_free(set); /* with one still held */
 }
 
+/* A backup's plain objects lie beside its folder, and are removed with it. */
+static void the_whole_of_a_backup_is_taken_or_nothing(void **state) {
+    (void)state;
+    static const char plain[] = "s3://b/p/backup-20250706-020000-1a2b3c4d.json.gz",
+                      beside[] = "s3://b/p/backup-20250706-020000-1a2b3c4e.json.gz";
+    static const unsigned char identity[16] = {0x1a, 0x2b, 0x3c, 0x4d};
+    struct in_use *set = in_use_new();
+    struct backup_names names = {0};
+    backup_names_init(&names, "b", "p/", 1751767200123, identity);
+    assert_true(in_use_hold(set, beside, "a restore"));
+    assert_true(in_use_hold(set, plain, "a restore"));
+    assert_string_equal(in_use_backup_by(set, &names), "a restore");
+    assert_false(in_use_take_backup_alone(set, &names));
+    assert_null(in_use_by(set, names.uri)); /* not half of it */
+    in_use_let_go(set, plain, "a restore");
+    assert_null(in_use_backup_by(set, &names));
+    assert_true(in_use_take_backup_alone(set, &names));
+    assert_false(in_use_hold(set, plain, "a restore"));
+    assert_false(in_use_hold(set, names.uri, "a verify"));
+    assert_false(in_use_hold(set, A "data/00001.json", "a restore")); /* of the folder */
+    in_use_give_backup_back(set, &names);
+    assert_true(in_use_hold(set, plain, "a restore"));
+    backup_names_fini(&names);
+    in_use_free(set);
+}
+
 static void without_a_set_nothing_is_in_use(void **state) {
     (void)state;
     assert_true(in_use_hold(NULL, A, "a verify"));
@@ -60,6 +86,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read_is_not_removed),
         cmocka_unit_test(what_is_removed_is_not_read),
+        cmocka_unit_test(the_whole_of_a_backup_is_taken_or_nothing),
         cmocka_unit_test(without_a_set_nothing_is_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,36 @@ static void what_is_read_stays(void **state) {
     expect(yard, &old, "removed", "all 1 are newer");
 }
 
+/* s3://BUCKET/KEY of the backup's plain array, as --assume-plain is given it. */
+static char *plain_uri(const struct past *past) {
+    struct backup_names names = {0};
+    assert_true(backup_names_restore(&names, past->run, "bkt", "p/", past->modified * SECOND_MS));
+    _cleanup_free_ char *key = backup_plain_key(&names, 1, FORMAT_JSON, COMPRESSION_NONE);
+    backup_names_fini(&names);
+    return x_printf("s3://bkt/%s", key);
+}
+
+/* Broke: a restore with --assume-plain held its object, a prune asked for the folder alone, and removed both. */
+static void a_backup_whose_plain_object_is_read_stays(void **state) {
+    struct yard *yard = *state;
+    struct in_use *set = yard->world->shared.in_use;
+    world_job(yard->world, "[Retention]\nKeepLast=1\n");
+    struct past first = put_backup(yard, 9, 1), second = put_backup(yard, 8, 2);
+    put_backup(yard, 1, 3);
+    _cleanup_free_ char *plain = plain_uri(&first), *later = plain_uri(&second);
+    assert_true(in_use_hold(set, plain, "a restore"));
+    cloud_rule(yard->world->cloud, &(struct cloud_rule){.match = "POST", .act = CLOUD_HOLD, .times = 1});
+    start(yard, false);
+    world_until_held(yard->world, "POST", 1);
+    assert_false(in_use_hold(set, later, "a restore")); /* what is being removed is not read */
+    assert_true(cloud_release(yard->world->cloud, "POST"));
+    run_until(&yard->world->loop, &yard->over);
+    expect(yard, &first, "left", "in use by a restore; the rules would remove it");
+    expect(yard, &second, "removed", "newer");
+    in_use_let_go(set, plain, "a restore");
+    assert_null(in_use_by(set, "s3://bkt/"));
+}
+
 /* Between the decision and its turn somebody has begun to read it; or its run has been taken up. */
 static void what_is_taken_up_meanwhile_stays(void **state) {
     struct yard *yard = *state;
@@ -534,6 +564,7 @@ int main(void) {
         IN_YARD(remains_go_only_where_they_are_dead_and_ours),
         IN_YARD(remains_of_no_age_stay),
         IN_YARD(what_is_read_stays),
+        IN_YARD(a_backup_whose_plain_object_is_read_stays),
         IN_YARD(what_is_taken_up_meanwhile_stays),
         IN_YARD(locked_objects_are_found_before_anything_goes),
         cmocka_unit_test(lock_headers_are_understood),
