@@ -68,6 +68,5 @@ struct s3_call *s3_list_uploads(const struct s3_bucket *bucket, const char *pref
     if (marker)
         s3_request_fragment(&call->request, marker);
     call->from = x_strdup(marker);
-    call->below = x_strdup(prefix);
     return start_list(call, "ListMultipartUploadsResult");
 }

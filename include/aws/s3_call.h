@@ -95,7 +95,8 @@ struct s3_call {
     struct s3_page page;
     char *etag;
     char *from;  /* where this page of a list begins, as the page before told it; NULL: the first page */
-    char *below; /* the prefix that all it lists must have; NULL: none is listed by name */
+    char *below; /* the prefix that all it lists must have; NULL: any (uploads: some stores
+                  * ignore their prefix) */
 
     /* How the answer is read; all optional. */
     const char *root; /* of the XML answer */
