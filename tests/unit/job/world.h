@@ -86,4 +86,7 @@ bool world_has_said(const struct world *world, const char *words);
 /* Decompressed; the caller ends it. */
 struct buffer world_read(const struct cloud_object *object);
 
+/* Where `words` stand next; NULL: nowhere. For what is long: a sanitizer's strstr() and memmem() look at all of the rest each time. */
+const char *world_next(const struct buffer *text, const char *from, const char *words);
+
 #endif

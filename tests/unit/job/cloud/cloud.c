@@ -15,6 +15,7 @@ struct connection {
     struct cloud *cloud;
     uv_tcp_t tcp;
     struct buffer in;
+    size_t head, length;     /* of the request that comes; 0: its head is not all there */
     struct request *request; /* being served */
     bool closing;
 };
@@ -251,7 +252,8 @@ const char *cloud_body(const struct cloud *cloud, const char *match) {
 /* ------------------------------------------------------------ sockets */
 
 /* "METHOD TARGET HTTP/1.1" taken apart. */
-static struct request *request_of(struct connection *connection, size_t head, size_t length) {
+static struct request *request_of(struct connection *connection) {
+    size_t head = connection->head, length = connection->length;
     struct request *request = x_calloc(1, sizeof *request);
     const char *text = connection->in.data;
     size_t method = strcspn(text, " "), target = strcspn(text + method + 1, " ?");
@@ -271,23 +273,34 @@ static struct request *request_of(struct connection *connection, size_t head, si
     return request;
 }
 
+/* Looked for once a request: a sanitizer's strstr() runs to the end of the body, whatever it finds before. */
+static bool has_head(struct connection *connection) {
+    if (connection->head || !connection->in.length)
+        return connection->head;
+    const char *text = connection->in.data, *end = memmem(text, connection->in.length, "\r\n\r\n", 4);
+    if (!end)
+        return false;
+    connection->head = (size_t)(end - text) + 4;
+    _cleanup_free_ char *head = x_strndup(text, connection->head);
+    const char *said = strcasestr(head, "\r\ncontent-length:");
+    connection->length = said ? strtoul(said + strlen("\r\ncontent-length:"), NULL, 10) : 0;
+    return true;
+}
+
 static void take_request(struct connection *connection) {
     struct cloud *cloud = connection->cloud;
-    const char *end = connection->in.data ? strstr(connection->in.data, "\r\n\r\n") : NULL;
-    if (!end || connection->request || connection->closing)
+    if (connection->request || connection->closing || !has_head(connection))
         return;
-    size_t head = (size_t)(end - connection->in.data) + 4, length = 0;
-    const char *said = strcasestr(connection->in.data, "\r\ncontent-length:");
-    if (said && said < end)
-        length = strtoul(said + strlen("\r\ncontent-length:"), NULL, 10);
-    if (connection->in.length < head + length)
+    size_t whole = connection->head + connection->length;
+    if (connection->in.length < whole)
         return;
-    struct request *request = connection->request = request_of(connection, head, length);
-    memmove(connection->in.data, connection->in.data + head + length, connection->in.length - head - length + 1);
-    connection->in.length -= head + length;
+    struct request *request = connection->request = request_of(connection);
+    memmove(connection->in.data, connection->in.data + whole, connection->in.length - whole + 1);
+    connection->in.length -= whole;
+    connection->head = 0;
     assert_true(cloud->seen_count < REQUESTS);
     cloud->seen[cloud->seen_count] = x_strdup(request->label);
-    cloud->bodies[cloud->seen_count++] = x_strndup(request->body, length < 65536 ? length : 65536);
+    cloud->bodies[cloud->seen_count++] = x_strndup(request->body, request->length < 65536 ? request->length : 65536);
     judge(cloud, request);
 }
 
