@@ -223,8 +223,7 @@ static void on_nothing_done(void *arg, const struct error *error) {
     *(bool *)arg = true;
 }
 
-/* What was asked of the state before is over. */
-static void until_written(struct world *world) {
+void world_until_written(struct world *world) {
     bool written = false;
     state_do(world->state, &(struct state_order){.work = nothing, .done = on_nothing_done, .arg = &written});
     run_until(&world->loop, &written);
@@ -234,7 +233,7 @@ void world_kill(struct world *world) {
     backup_free(take_pointer(world->backup));
     cloud_no_rules(world->cloud);
     cloud_forget_held(world->cloud);
-    until_written(world);
+    world_until_written(world);
     assert_int_equal(world->times, 0);
 }
 
@@ -250,7 +249,7 @@ static bool load(struct sqlite3 *db, void *arg, struct error *error) {
 
 bool world_checkpoint(struct world *world, struct checkpoint *checkpoint) {
     struct error error = {0};
-    until_written(world);
+    world_until_written(world);
     *checkpoint = (struct checkpoint){0};
     if (!state_do_now(world->state, load, checkpoint, &error))
         fail_msg("%s", error.message);

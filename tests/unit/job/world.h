@@ -63,6 +63,8 @@ void world_finish(struct world *world); /* runs until it is over */
 
 /* Runs are kept in a state, in a folder that goes with the world. */
 void world_keep(struct world *world);
+/* What was asked of the state before is over. */
+void world_until_written(struct world *world);
 /* The run ends as by SIGKILL: what is in S3 and in the state stays. */
 void world_kill(struct world *world);
 /* The one run that the state holds; false where it holds none. The caller ends it. */
