@@ -193,8 +193,7 @@ static void on_encoded(uv_work_t *work, int status) {
 static size_t most_blocks(const struct task *task) {
     size_t blocks = 0;
     for (size_t i = 0; i < task->count; i++)
-        blocks += chunk_bound(task->encode[i].format, task->encode[i].compression, task->page->page->length,
-                              task->page->index.count);
+        blocks += chunk_bound(&task->encode[i]);
     return blocks;
 }
 
@@ -223,8 +222,6 @@ static bool reserve(struct assembly *assembly, struct task *task) {
 
 static void start_encoding(struct assembly *assembly, struct task *task) {
     for (size_t i = 0; i < task->count; i++) {
-        task->encode[i].page = task->page->page->data;
-        task->encode[i].index = &task->page->index;
         task->encode[i].opens = assembly->opens[i];
         if (task->page->index.count)
             assembly->opens[i] = false;
@@ -442,6 +439,8 @@ void assembly_feed(struct assembly *assembly, struct scan_page *page) {
     for (size_t i = 0; i < assembly->count; i++) {
         task->encode[i].format = assembly->options.record->outputs[i].format;
         task->encode[i].compression = assembly->options.record->outputs[i].compression;
+        task->encode[i].page = page->page->data;
+        task->encode[i].index = &page->index;
     }
     task->digests = assembly->options.record->digests;
     if (task->digests)

@@ -13,67 +13,22 @@
 
 #include "base/memory.h"
 #include "cursor.h"
+#include "escape.h"
 
 #define NO_EXPONENT 1000000 /* DynamoDB's numbers end at 1E+126 */
 
 /* ------------------------------------------------------------ strings */
 
-static unsigned hex4(const char *digits) {
-    char text[5] = {digits[0], digits[1], digits[2], digits[3], '\0'};
-    return (unsigned)strtoul(text, NULL, 16);
-}
-
-/* UTF-8; a lone surrogate in the three bytes that its number would have. */
-static bool add_character(struct buffer *out, unsigned code) {
-    char bytes[4];
-    size_t length = 0;
-    if (code < 0x80) {
-        bytes[length++] = (char)code;
-    } else if (code < 0x800) {
-        bytes[length++] = (char)(0xc0 | code >> 6);
-    } else if (code < 0x10000) {
-        bytes[length++] = (char)(0xe0 | code >> 12);
-        bytes[length++] = (char)(0x80 | (code >> 6 & 0x3f));
-    } else {
-        bytes[length++] = (char)(0xf0 | code >> 18);
-        bytes[length++] = (char)(0x80 | (code >> 12 & 0x3f));
-        bytes[length++] = (char)(0x80 | (code >> 6 & 0x3f));
-    }
-    if (code >= 0x80)
-        bytes[length++] = (char)(0x80 | (code & 0x3f));
-    return buffer_append(out, bytes, length);
-}
-
-/* The escape that begins at `text`, which the cursor has checked; moves *at behind it. */
-static bool add_escape(struct buffer *out, const char *text, size_t length, size_t *at) {
-    static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
-    char letter = text[*at + 1];
-    const char *found = strchr(letters, letter);
-    if (letter != 'u') {
-        *at += 2;
-        return buffer_append(out, found ? &meant[found - letters] : &letter, 1);
-    }
-    unsigned code = hex4(text + *at + 2);
-    *at += 6;
-    if (code >= 0xd800 && code < 0xdc00 && *at + 6 <= length && text[*at] == '\\' && text[*at + 1] == 'u') {
-        unsigned low = hex4(text + *at + 2);
-        if (low >= 0xdc00 && low < 0xe000) {
-            code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-            *at += 6;
-        }
-    }
-    return add_character(out, code);
-}
-
 /* The inside of a JSON string that the cursor has read, as the text that it means. */
 static bool unescape(struct buffer *out, const char *text, size_t length) {
-    for (size_t at = 0; at < length;) {
-        const char *next = memchr(text + at, '\\', length - at);
-        size_t plain = next ? (size_t)(next - text) - at : length - at;
-        if (!buffer_append(out, text + at, plain))
+    const char *end = text + length;
+    while (text < end) {
+        const char *next = memchr(text, '\\', (size_t)(end - text));
+        char bytes[4];
+        if (!buffer_append(out, text, (size_t)((next ? next : end) - text)))
             return false;
-        at += plain;
-        if (next && !add_escape(out, text, length, &at))
+        text = next ? next : end;
+        if (next && !buffer_append(out, bytes, escape_put(bytes, escape_read(&text, end))))
             return false;
     }
     return true;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "items.h"
 #include "scan16.h"
 
@@ -95,18 +96,6 @@ static int code_unit(const struct walk *walk, const char *at) {
     return unit;
 }
 
-static void put_character(struct walk *walk, unsigned code) {
-    if (code < 0x80) {
-        emit(walk, (unsigned char)code);
-        return;
-    }
-    unsigned more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
-    emit(walk, (unsigned char)(lead[more] | code >> (6 * more)));
-    while (more--)
-        emit(walk, (unsigned char)(0x80 | (code >> (6 * more) & 0x3f)));
-}
-
 /* Behind "\u"; two escapes may make one character. */
 static bool unicode(struct walk *walk) {
     int unit = code_unit(walk, walk->at);
@@ -119,7 +108,7 @@ static bool unicode(struct walk *walk) {
         walk->at += 6;
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     }
-    put_character(walk, (unsigned)unit);
+    walk->out += escape_put((char *)walk->out, (uint32_t)unit);
     return true;
 }
 

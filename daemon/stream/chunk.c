@@ -9,14 +9,33 @@
 #include "base/memory.h"
 #include "encode.h"
 
+static size_t most_dynamodb(const struct chunk_encode *encode) {
+    return encode->index->length + encode->index->count * (sizeof "{\"Item\":}\n" - 1);
+}
+
+static size_t most_json(const struct chunk_encode *encode) {
+    return encode->index->length + encode->index->count * 2;
+}
+
+/* A comma a column, the row's end, and what stands around `_more`; see encode_csv.c for the two thirds. */
+static size_t most_csv(const struct chunk_encode *encode) {
+    size_t length = encode->index->length, header = 0, columns = 0;
+    if (encode->index->count) {
+        columns = csv_columns_cells(encode->columns) - 1;
+        csv_columns_header(encode->columns, &header);
+    }
+    return length + length * 2 / 3 + 1 + encode->index->count * (columns + 4) + header;
+}
+
 static const struct {
     const char *name;
-    page_encoder *encode; /* NULL: not supported yet */
-    size_t item_overhead; /* bytes an item may grow by */
+    page_encoder *encode;
+    size_t (*most)(const struct chunk_encode *encode); /* bytes before they are compressed */
+    const char *ending, *empty;
 } formats[] = {
-    [FORMAT_DYNAMODB_JSON] = {"dynamodb-json", encode_dynamodb, sizeof "{\"Item\":}\n" - 1},
-    [FORMAT_JSON] = {"json", encode_json, 2},
-    [FORMAT_CSV] = {"csv", NULL, 2},
+    [FORMAT_DYNAMODB_JSON] = {"dynamodb-json", encode_dynamodb, most_dynamodb, NULL, ""},
+    [FORMAT_JSON] = {"json", encode_json, most_json, "\n]\n", "[\n]\n"},
+    [FORMAT_CSV] = {"csv", encode_csv, most_csv, "\r\n", NULL},
 };
 
 static const struct {
@@ -30,6 +49,18 @@ static const struct {
 
 const char *format_name(enum stream_format format) {
     return formats[format].name;
+}
+
+const char *format_ending(enum stream_format format) {
+    return formats[format].ending;
+}
+
+char *format_empty(enum stream_format format, const struct csv_columns *columns) {
+    size_t length;
+    if (format != FORMAT_CSV)
+        return x_strdup(formats[format].empty);
+    const char *header = csv_columns_header(columns, &length);
+    return x_printf("%.*s%s", (int)length, header, formats[format].ending);
 }
 
 const char *compression_name(enum stream_compression compression) {
@@ -62,12 +93,19 @@ void chunk_join(struct chunk *to, struct chunk *from) {
  * What cannot be compressed grows: deflate's stored blocks by 5 bytes in at most 64 KiB, zstd's raw blocks by 3 in 128 KiB,
  * and heads and tails; a 64th and 1 KiB are more than both. A block written directly may leave OUTPUT_ROOM bytes unused.
  */
-size_t chunk_bound(enum stream_format format, enum stream_compression compression, size_t page_length, size_t items) {
-    size_t bytes = page_length + items * formats[format].item_overhead;
+static size_t blocks_of(enum stream_compression compression, size_t bytes) {
     if (compression != COMPRESSION_NONE)
         bytes += bytes / 64 + 1024;
     size_t block = BLOCK_SIZE - (compression == COMPRESSION_NONE ? OUTPUT_ROOM : 0);
     return bytes / block + 1;
+}
+
+size_t chunk_bound(const struct chunk_encode *encode) {
+    return blocks_of(encode->compression, formats[encode->format].most(encode));
+}
+
+size_t chunk_literal_bound(enum stream_compression compression, const char *text) {
+    return blocks_of(compression, strlen(text));
 }
 
 struct chunk_workspace *chunk_workspace_new(void) {
@@ -81,12 +119,13 @@ void chunk_workspace_free(struct chunk_workspace *workspace) {
         return;
     gzip_free(workspace->gzip);
     zstd_free(workspace->zstd);
+    csv_room_free(workspace->csv);
     free(workspace->window);
     free(workspace);
 }
 
 size_t chunk_workspace_size(void) {
-    return sizeof(struct chunk_workspace) + WINDOW_SIZE + gzip_size() + zstd_size();
+    return sizeof(struct chunk_workspace) + WINDOW_SIZE + gzip_size() + zstd_size() + csv_room_size();
 }
 
 static void output_begin(struct output *output, enum stream_compression compression) {
@@ -96,10 +135,6 @@ static void output_begin(struct output *output, enum stream_compression compress
 bool chunk_encode(struct chunk *chunk, struct pool *pool, struct chunk_workspace *workspace,
                   const struct chunk_encode *encode, struct type_counts *counts, struct error *error) {
     *chunk = (struct chunk){0};
-    if (!formats[encode->format].encode) {
-        error_set(error, ERROR_INVALID, "Format=%s is not supported yet", formats[encode->format].name);
-        return false;
-    }
     if (!encode->index->count)
         return true;
     struct type_counts found = {0};

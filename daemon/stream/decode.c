@@ -30,7 +30,12 @@ struct decoder *decoder_new(const struct decode_options *options) {
     struct decoder *decoder = x_calloc(1, sizeof *decoder);
     decoder->options = *options;
     decoder->unpacker = unpacker_new(options->compression);
-    decoder->cut.state = cut_member_begin(options->first, options->last);
+    decoder->cut.state = options->format == FORMAT_CSV ? cut_row_begin(options->first, options->last)
+                                                       : cut_member_begin(options->first, options->last);
+    if (options->columns) {
+        decoder->cut.columns = (unsigned)csv_columns_cells(options->columns);
+        decoder->cut.header = csv_columns_header(options->columns, &decoder->cut.header_length);
+    }
     return decoder;
 }
 
@@ -157,16 +162,21 @@ static enum decode_result fault(struct decoder *decoder) {
     return ++decoder->faults < DECODE_FAULTS_MOST ? DECODE_FAULT : lose(decoder);
 }
 
+/* A row of csv holds no item that could be given to anybody: it is counted. */
+static bool is_delivered(const struct decoder *decoder) {
+    return !decoder->options.check_only && decoder->options.format != FORMAT_CSV;
+}
+
 /* A cut item goes into the batch; where there is no room, it is as if it had not been cut. */
 static bool take_item(struct decoder *decoder, struct decode_batch *batch, struct span item,
                       const struct cut_text *before, enum decode_result *result, struct error *error) {
     struct type_counts types = decoder->figures.types;
-    if (decoder->options.format != FORMAT_JSON && !check_typed(decoder, item, error)) {
+    if (decoder->options.format == FORMAT_DYNAMODB_JSON && !check_typed(decoder, item, error)) {
         decoder->figures.types = types;
         *result = fault(decoder);
         return false;
     }
-    if (!decoder->options.check_only && !put_item(decoder, batch, item)) {
+    if (is_delivered(decoder) && !put_item(decoder, batch, item)) {
         decoder->figures.types = types;
         decoder->cut = *before;
         *result = batch->count ? DECODE_BATCH : DECODE_BATCH_ROOM;
@@ -181,12 +191,6 @@ static bool take_item(struct decoder *decoder, struct decode_batch *batch, struc
     return true;
 }
 
-/* csv has no items to be read back: its text is unpacked, and that is all. */
-static enum cut_result cut_nothing(struct cut_text *text) {
-    text->at = text->to;
-    return text->last ? CUT_END : CUT_MORE;
-}
-
 static enum cut_result cut(struct decoder *decoder, struct span *item, struct error *error) {
     switch (decoder->options.format) {
     case FORMAT_DYNAMODB_JSON:
@@ -196,7 +200,7 @@ static enum cut_result cut(struct decoder *decoder, struct span *item, struct er
     case FORMAT_CSV:
         break;
     }
-    return cut_nothing(&decoder->cut);
+    return cut_row(&decoder->cut, item, error);
 }
 
 /* Items as long as there are whole ones. True: more text is wanted. */

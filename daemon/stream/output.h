@@ -17,6 +17,7 @@ struct chunk_workspace {
     char *window;
     struct gzip *gzip; /* made at first use, as zstd */
     struct zstd *zstd;
+    struct csv_room *csv;
 };
 
 struct output {

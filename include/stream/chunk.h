@@ -13,13 +13,14 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "stream/csv.h"
 #include "stream/pool.h"
 #include "stream/slicer.h"
 
 enum stream_format {
     FORMAT_DYNAMODB_JSON, /* {"Item":{...}}\n a line, the item byte for byte (raw newlines between tokens become spaces) */
     FORMAT_JSON,          /* members of one plain array */
-    FORMAT_CSV,
+    FORMAT_CSV,           /* rows behind a header */
 };
 enum stream_compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD };
 
@@ -45,9 +46,6 @@ void chunk_fini(struct chunk *chunk, struct pool *pool);
 /* Appends what `from` holds to `to` without copying a byte; `from` is left empty. */
 void chunk_join(struct chunk *to, struct chunk *from);
 
-/* The most blocks that encoding a page of `page_length` bytes and `items` items can take: what to reserve before. */
-size_t chunk_bound(enum stream_format format, enum stream_compression compression, size_t page_length, size_t items);
-
 /* Tables, windows and compressor states of one running task; about `workspace_size()` bytes, made once, used again. */
 struct chunk_workspace;
 struct chunk_workspace *chunk_workspace_new(void);
@@ -57,23 +55,33 @@ size_t chunk_workspace_size(void);
 struct chunk_encode {
     enum stream_format format;
     enum stream_compression compression;
-    bool opens; /* json: this chunk holds the object's first item: it begins with "[\n" instead of ",\n" */
+    bool
+        opens; /* json, csv: this chunk holds the object's first item: it begins with "[\n" instead of ",\n", with the header */
     const char *page;
     const struct page_index *index; /* as page_slice() left it for this page: the encoder relies on what it checked */
+    const struct csv_columns *columns; /* csv: never NULL where the page has items */
 };
+
+/* The most blocks that this can take: what to reserve before. */
+size_t chunk_bound(const struct chunk_encode *encode);
 
 /*
  * Fills an empty chunk. False with ERROR_CORRUPT where an item is not DynamoDB's typed JSON (which, at which byte), and the
  * chunk is left empty. `counts` is added to; NULL where another encode of this page counts: pass it to FORMAT_JSON, where it
- * costs nothing, or to FORMAT_DYNAMODB_JSON if that is the only one. A page without items becomes a chunk of no bytes, whatever
- * the compression. FORMAT_CSV has no encoder yet: ERROR_INVALID.
+ * costs nothing, or FORMAT_CSV, or to FORMAT_DYNAMODB_JSON if that is the only one. A page without items becomes a chunk of no bytes,
+ * whatever the compression.
  */
 bool chunk_encode(struct chunk *chunk, struct pool *pool, struct chunk_workspace *workspace,
                   const struct chunk_encode *encode, struct type_counts *counts, struct error *error);
 
+/* What ends an object that holds items: NULL: nothing, borrowed; and the whole of one that holds none, which the caller frees. */
+const char *format_ending(enum stream_format format);
+char *format_empty(enum stream_format format, const struct csv_columns *columns);
+
 /* Text as it is (json's "\n]\n"), compressed as the rest. An empty text with gzip or zstd is an empty member. */
 void chunk_literal(struct chunk *chunk, struct pool *pool, struct chunk_workspace *workspace,
                    enum stream_compression compression, const char *text);
+size_t chunk_literal_bound(enum stream_compression compression, const char *text); /* blocks */
 
 /* What a part needs besides its bytes. On a worker thread: reads every byte. */
 struct chunk_seal {

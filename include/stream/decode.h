@@ -22,10 +22,11 @@
 #define DECODE_FAULTS_MOST 100      /* bad lines of one part; then the rest of it is not looked at */
 
 struct decode_options {
-    enum stream_format format; /* FORMAT_DYNAMODB_JSON: lines; FORMAT_JSON: an array; FORMAT_CSV: unpacked alone */
+    enum stream_format format; /* FORMAT_DYNAMODB_JSON: lines; FORMAT_JSON: an array; FORMAT_CSV: rows, counted alone */
     enum stream_compression compression;
-    bool first, last; /* of a plain array: the part holds its '[', its ']' */
+    bool first, last; /* of a plain array: the part holds its '[', its ']'; of rows: the header, the end of the last */
     bool check_only;  /* no batch is filled */
+    const struct csv_columns *columns; /* of rows, where they are known: borrowed as long as the decoder lives */
 };
 
 /* The room that is lent. */
@@ -70,7 +71,7 @@ enum decode_result decoder_step(struct decoder *decoder, struct decode_input *in
 
 /* So far. */
 struct decode_figures {
-    uint64_t lines;     /* begun, good and bad: the last fault's line, from 1; of an array: its members */
+    uint64_t lines;     /* begun, good and bad: the last fault's line, from 1; of an array: its members; of csv: rows */
     uint64_t items;     /* good ones */
     uint64_t sound;     /* of the lines: those up to here are not in doubt when the part is lost */
     uint64_t raw_bytes; /* unpacked */

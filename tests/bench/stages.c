@@ -30,6 +30,7 @@ struct bench {
     ZSTD_CCtx *zstd;
     const char *implementation;
     struct chunk_encode encode;
+    struct csv_columns *columns;
     struct type_counts *counts, sink;
     struct chunk sealed;
     bool want_md5, want_sha256;
@@ -75,6 +76,13 @@ static void do_encode(struct bench *bench) {
     struct chunk chunk;
     check(chunk_encode(&chunk, bench->pool, bench->workspace, &bench->encode, bench->counts, NULL));
     chunk_fini(&chunk, bench->pool);
+}
+
+/* What the first page of a run costs besides. */
+static void do_columns(struct bench *bench) {
+    struct csv_columns *columns = csv_columns_new();
+    csv_columns_add_page(columns, bench->made.page.data, &bench->index);
+    csv_columns_unref(columns);
 }
 
 static void do_whole(struct bench *bench) {
@@ -125,7 +133,10 @@ static void bench_open(struct bench *bench, enum kind_of_items kind, unsigned it
     *bench = (struct bench){.pool = pool_new((size_t)64 << 20), .workspace = chunk_workspace_new()};
     page_make(&bench->made, &dice, &(struct recipe){.kind = kind, .items = items, .key = true});
     check(page_slice(&bench->index, bench->made.page.data, bench->made.page.length, NULL));
-    bench->encode = (struct chunk_encode){.page = bench->made.page.data, .index = &bench->index, .opens = true};
+    bench->columns = csv_columns_new();
+    csv_columns_add_page(bench->columns, bench->made.page.data, &bench->index);
+    bench->encode = (struct chunk_encode){
+        .page = bench->made.page.data, .index = &bench->index, .opens = true, .columns = bench->columns};
     bench->out_size = bench->made.lines.length * 2 + 65536;
     bench->out = x_malloc(bench->out_size);
     bench->stream = x_malloc(sizeof *bench->stream);
@@ -143,6 +154,7 @@ static void bench_close(struct bench *bench) {
     free(bench->level_buffer);
     free(bench->stream);
     free(bench->out);
+    csv_columns_unref(bench->columns);
     page_index_fini(&bench->index);
     page_index_fini(&bench->scratch);
     made_page_fini(&bench->made);
@@ -219,6 +231,7 @@ static void bench_price(struct table *table, unsigned kind, struct bench *bench)
 static void bench_kind(struct table *table, unsigned kind, enum kind_of_items items, unsigned count) {
     static const char *const dynamodb[] = {"dynamodb-json", "dynamodb-json, gzip", "dynamodb-json, zstd"};
     static const char *const json[] = {"json", "json, gzip", "json, zstd"};
+    static const char *const csv[] = {"csv", "csv, gzip", "csv, zstd"};
     struct bench bench;
     bench_open(&bench, items, count);
     put(table, kind, "page, MB", (double)bench.made.page.length / 1e6);
@@ -226,6 +239,8 @@ static void bench_kind(struct table *table, unsigned kind, enum kind_of_items it
     bench_slice(table, kind, &bench);
     bench_encode(table, kind, &bench, FORMAT_DYNAMODB_JSON, dynamodb);
     bench_encode(table, kind, &bench, FORMAT_JSON, json);
+    bench_encode(table, kind, &bench, FORMAT_CSV, csv);
+    speed(table, kind, "columns of csv (the first page)", &bench, do_columns);
     bench.encode.format = FORMAT_DYNAMODB_JSON;
     bench.encode.compression = COMPRESSION_NONE;
     bench.counts = NULL;

@@ -17,6 +17,7 @@ struct fuzz_page {
     struct page_index index;
     struct pool *pool;
     struct chunk_workspace *workspace;
+    struct csv_columns *columns; /* of csv; NULL: not asked for */
 };
 
 static inline bool fuzz_page_init(struct fuzz_page *page, const uint8_t *bytes, size_t length) {
@@ -50,10 +51,11 @@ static inline void fuzz_page_fini(struct fuzz_page *page) {
 static inline char *fuzz_encode(struct fuzz_page *page, enum stream_format format, struct type_counts *counts,
                                 size_t *length) {
     struct chunk chunk;
-    struct chunk_encode encode = {.format = format, .opens = true, .page = page->bytes, .index = &page->index};
+    struct chunk_encode encode = {
+        .format = format, .opens = true, .page = page->bytes, .index = &page->index, .columns = page->columns};
     if (!chunk_encode(&chunk, page->pool, page->workspace, &encode, counts, NULL))
         return NULL;
-    if (chunk.block_count > chunk_bound(format, COMPRESSION_NONE, page->length, page->index.count))
+    if (chunk.block_count > chunk_bound(&encode))
         abort();
     char *out = x_malloc(chunk.length + 1);
     *length = 0;

@@ -30,6 +30,7 @@ struct reading {
         .text_room = 1 << 18, .batch_room = 1 << 18, .spans = 1000, .items = BUFFER_INIT(BUFFER_OURS), __VA_ARGS__     \
     }
 #define ARRAY(...) LINES(.options = {.format = FORMAT_JSON, .first = true, .last = true, ##__VA_ARGS__})
+#define ROWS(...)  LINES(.options = {.format = FORMAT_CSV, .first = true, .last = true, ##__VA_ARGS__})
 
 static struct decode_batch new_batch(const struct reading *reading, size_t room) {
     return (struct decode_batch){.bytes = x_malloc(room),
@@ -123,9 +124,10 @@ struct part {
     struct buffer stored;
     struct made_page made;
     struct type_counts counts;
+    struct csv_columns *columns;
 };
 
-/* One page as one chunk; json: the first of an array, which ends behind it. */
+/* One page as one chunk; json, csv: the first of an array, which ends behind it. */
 static void encode_part(struct part *part, unsigned seed, enum stream_format format,
                         enum stream_compression compression) {
     struct pool *pool = pool_new((size_t)256 << 20);
@@ -137,10 +139,12 @@ static void encode_part(struct part *part, unsigned seed, enum stream_format for
     page_make(&part->made, &dice,
               &(struct recipe){.kind = seed % 2 ? ITEMS_MIXED : ITEMS_ANY, .items = 40 + seed % 300});
     assert_true(page_slice(&index, part->made.page.data, part->made.page.length, &error));
-    struct chunk_encode encode = {format, compression, true, part->made.page.data, &index};
+    part->columns = csv_columns_new();
+    csv_columns_add_page(part->columns, part->made.page.data, &index);
+    struct chunk_encode encode = {format, compression, true, part->made.page.data, &index, part->columns};
     assert_true(chunk_encode(&chunk, pool, workspace, &encode, &part->counts, &error));
-    if (format == FORMAT_JSON) {
-        chunk_literal(&end, pool, workspace, compression, "\n]\n");
+    if (format_ending(format)) {
+        chunk_literal(&end, pool, workspace, compression, format_ending(format));
         chunk_join(&chunk, &end);
     }
     part->stored = BUFFER_INIT(BUFFER_OURS);
@@ -155,6 +159,7 @@ static void encode_part(struct part *part, unsigned seed, enum stream_format for
 static void part_fini(struct part *part) {
     buffer_fini(&part->stored);
     made_page_fini(&part->made);
+    csv_columns_unref(part->columns);
 }
 
 /* {"Item":X} lines of X lines, as read_part() gives them back. */
@@ -280,6 +285,98 @@ static void a_part_of_an_array_stands_alone(void **state) {
     }
 }
 
+/* ------------------------------------------------------------ rows */
+
+static void rows_of_our_own_are_counted(void **state) {
+    (void)state;
+    static const size_t pieces[] = {1 << 20, 4096, 777, 1};
+    for (enum stream_compression compression = COMPRESSION_NONE; compression <= COMPRESSION_ZSTD; compression++) {
+        for (unsigned seed = 40; seed < 52; seed++) {
+            struct part part = {0};
+            encode_part(&part, seed, FORMAT_CSV, compression);
+            struct reading reading = ROWS(.columns = seed % 3 ? part.columns : NULL, .check_only = seed % 2);
+            reading.piece = pieces[seed % 4];
+            reading.text_room = 64;
+            reading.options.compression = compression;
+            read_part(&reading, part.stored.data, part.stored.length);
+            assert_int_equal(reading.end, DECODE_END);
+            assert_int_equal(reading.faults, 0);
+            assert_int_equal(reading.figures.items, part.made.count);
+            assert_int_equal(reading.figures.lines, part.made.count);
+            assert_int_equal(reading.batches, 0);
+            reading_fini(&reading);
+            part_fini(&part);
+        }
+    }
+}
+
+struct rows_case {
+    bool first, last;
+    const char *text;
+    unsigned items;
+    const char *words; /* of the error */
+};
+
+static void read_rows(const struct rows_case *of, const struct csv_columns *columns, enum decode_result end) {
+    for (size_t piece = 1; piece < 20; piece += 6) {
+        struct reading reading = ROWS(.first = of->first, .last = of->last, .columns = columns);
+        reading.piece = piece;
+        reading.text_room = 4;
+        read_part(&reading, of->text, strlen(of->text));
+        assert_int_equal(reading.figures.items, of->items);
+        if (reading.end != end || (of->words && !strstr(reading.error.message, of->words)))
+            fail_msg("%s: %d, %s", of->text, reading.end, reading.error.message ? reading.error.message : "no error");
+        assert_int_equal(reading.faults > 0, of->words != NULL);
+        reading_fini(&reading);
+    }
+}
+
+static void a_part_of_rows_stands_alone(void **state) {
+    (void)state;
+    static const struct rows_case good[] = {
+        {true, true, "id,_more\r\n", 0, NULL},
+        {true, true, "id,_more\r\n1,\r\n", 1, NULL},
+        {true, false, "id,_more\r\n1,\r\n,\"a\"\"b\r\n,\"", 2, NULL},
+        {false, false, "\r\n1,\r\n2,", 2, NULL},
+        {false, true, "\r\n1,\"\"\r\n\"2\",\r\n", 2, NULL},
+        {false, true, "\r\n", 0, NULL},
+    };
+    static const struct rows_case lost[] = {
+        {true, true, "", 0, "the header"},
+        {true, false, "", 0, "the header"},
+        {true, true, "id,_more", 0, "end of the last row"},
+        {true, true, "no,_more\r\n1,\r\n", 0, "header is not the one"},
+        {true, true, "id,x,_more\r\n1,\r\n", 0, "cells"},
+        {true, true, "id,_more\r\n1,", 1, "end of the last row"},
+        {true, true, "id,_more\r\n1,\n", 0, "no line's end but CR LF"},
+        {true, true, "id,_more\r\n1,\rx", 1, "end of a row"},
+        {true, true, "id,_more\r\n1,\r", 1, "end of a row"},
+        {false, false, "\r\n", 0, "a row"},
+        {false, false, "1,\r\n", 0, "end of a row"},
+        {false, false, "\r\nx\"y,", 0, "no quote within a cell"},
+        {false, false, "\r\n\"x\"y,", 0, "behind the quote"},
+        {false, false, "\r\n\"x,", 0, "the quote that closes"},
+        {false, false, "\r\na\nb,", 0, "no line's end but"},
+        {false, true, "\r\n1,", 1, "end of the last row"},
+    };
+    static const struct rows_case faulty[] = {
+        {false, true, "\r\n1,\r\n1,2,3\r\n2,\r\n", 2, "a row of 3 cells; the others have 2"},
+        {false, true, "\r\n1,\r\n\r\n2,\r\n", 2, "a row of 1 cells"},
+        {false, true, "\r\n\xff,\r\n2,\r\n", 1, "not UTF-8"},
+    };
+    struct csv_columns *columns = csv_columns_new();
+    csv_columns_add(columns, "id", 2);
+    for (size_t i = 0; i < array_length(good); i++) {
+        read_rows(&good[i], columns, DECODE_END);
+        read_rows(&good[i], NULL, DECODE_END);
+    }
+    for (size_t i = 0; i < array_length(lost); i++)
+        read_rows(&lost[i], columns, DECODE_LOST);
+    for (size_t i = 0; i < array_length(faulty); i++)
+        read_rows(&faulty[i], columns, DECODE_END);
+    csv_columns_unref(columns);
+}
+
 /* ------------------------------------------------------------ what is none */
 
 static void a_bad_line_is_named_and_the_next_is_read(void **state) {
@@ -392,6 +489,8 @@ int main(void) {
         cmocka_unit_test(arrays_of_our_own_are_cut_into_their_members),
         cmocka_unit_test(plain_becomes_typed),
         cmocka_unit_test(a_part_of_an_array_stands_alone),
+        cmocka_unit_test(rows_of_our_own_are_counted),
+        cmocka_unit_test(a_part_of_rows_stands_alone),
         cmocka_unit_test(a_bad_line_is_named_and_the_next_is_read),
         cmocka_unit_test(the_last_line_needs_no_end),
         cmocka_unit_test(a_part_of_bad_lines_is_given_up),
