@@ -41,6 +41,8 @@ const char checkpoint_schema[] =
     " parts_1 INTEGER NOT NULL, parts_2 INTEGER NOT NULL, recorded INTEGER NOT NULL,"
     " PRIMARY KEY (run, cut)) WITHOUT ROWID;";
 
+const char checkpoint_change_2[] = "ALTER TABLE checkpoint_cut ADD COLUMN parts_3 INTEGER NOT NULL DEFAULT 0;";
+
 /* The run of ?1, inside other statements. */
 #define THIS "(SELECT id FROM checkpoint WHERE run = ?1)"
 
@@ -235,8 +237,8 @@ bool checkpoint_record(sqlite3 *db, const char *run, const struct checkpoint_ste
     for (size_t i = 0; good && i < step->closed_count; i++)
         good = write_closed(db, run, &step->closed[i], error);
     return good && sql_run(db, error,
-                           "INSERT INTO checkpoint_cut (run, cut, items, parts_1, parts_2, recorded)"
-                           " SELECT id, cuts, ?2, ?3, ?4, ?5 FROM checkpoint WHERE run = ?1",
-                           "tiiii", run, (int64_t)step->cut.items, (int64_t)step->cut.parts[0],
-                           (int64_t)step->cut.parts[1], step->at);
+                           "INSERT INTO checkpoint_cut (run, cut, items, parts_1, parts_2, recorded, parts_3)"
+                           " SELECT id, cuts, ?2, ?3, ?4, ?5, ?6 FROM checkpoint WHERE run = ?1",
+                           "tiiiii", run, (int64_t)step->cut.items, (int64_t)step->cut.parts[0],
+                           (int64_t)step->cut.parts[1], step->at, (int64_t)step->cut.parts[2]);
 }

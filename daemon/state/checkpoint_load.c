@@ -141,7 +141,8 @@ static bool add_cut(sqlite3_stmt *row, void *arg, struct error *error) {
     checkpoint->cuts = grown(checkpoint->cuts, checkpoint->cut_count, sizeof *checkpoint->cuts);
     checkpoint->cuts[checkpoint->cut_count++] = (struct checkpoint_cut){
         .items = (uint64_t)sqlite3_column_int64(row, 0),
-        .parts = {(uint64_t)sqlite3_column_int64(row, 1), (uint64_t)sqlite3_column_int64(row, 2)}};
+        .parts = {(uint64_t)sqlite3_column_int64(row, 1), (uint64_t)sqlite3_column_int64(row, 2),
+                  (uint64_t)sqlite3_column_int64(row, 3)}};
     return true;
 }
 
@@ -164,7 +165,7 @@ static bool load_cuts(sqlite3 *db, const char *run, struct checkpoint *checkpoin
                     "ORDER BY output, object, part",
                     "t", run) &&
            sql_each(db, error, &(struct sql_reader){add_cut, checkpoint},
-                    "SELECT items, parts_1, parts_2 FROM checkpoint_cut" OF_RUN "ORDER BY cut", "t", run);
+                    "SELECT items, parts_1, parts_2, parts_3 FROM checkpoint_cut" OF_RUN "ORDER BY cut", "t", run);
 }
 
 bool checkpoint_load_names(sqlite3 *db, const char *run, struct checkpoint *checkpoint, struct error *error) {

@@ -101,16 +101,16 @@ static bool judge_check(sqlite3_stmt *row, void *arg, struct error *error) {
     return false;
 }
 
-/* ERROR_CORRUPT: not ours, or damaged. */
-static bool examine(sqlite3 *db, const char *path, bool *is_new, struct error *error) {
+/* `version_found` is 0 where it is new. ERROR_CORRUPT: not ours, or damaged. */
+static bool examine(sqlite3 *db, const char *path, int64_t *version_found, struct error *error) {
     int64_t application = 0, version = 0, tables = 0;
     struct stat status;
     if (!sql_integer(db, error, &application, 0, "PRAGMA application_id") ||
         !sql_integer(db, error, &version, 0, "PRAGMA user_version") ||
         !sql_integer(db, error, &tables, 0, "SELECT count(*) FROM sqlite_schema"))
         return false;
-    *is_new = !application && !version && !tables;
-    if (*is_new)
+    *version_found = version;
+    if (!application && !version && !tables)
         return true;
     if (application != APPLICATION_ID || version < 1) {
         error_set(error, ERROR_CORRUPT, "it is an SQLite file of another program (application_id %" PRId64 ")",
@@ -130,14 +130,17 @@ static bool examine(sqlite3 *db, const char *path, bool *is_new, struct error *e
     return sql_each(db, error, &(struct sql_reader){judge_check, NULL}, "PRAGMA quick_check(1)", "");
 }
 
-static bool make_tables(sqlite3 *db, struct error *error) {
+/* From `version`, 0 where there is nothing yet, to ours; all of it or nothing. */
+static bool make_tables(sqlite3 *db, int64_t version, struct error *error) {
     _cleanup_free_ char *stamp =
         x_printf("PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, STATE_VERSION);
     if (!sql_script(db, error, "BEGIN IMMEDIATE"))
         return false;
     bool good = sql_script(db, error, stamp);
-    for (size_t i = 0; good && state_schema[i]; i++)
+    for (size_t i = 0; good && !version && state_schema[i]; i++)
         good = sql_script(db, error, state_schema[i]);
+    for (size_t i = version ? (size_t)version - 1 : 0; good && state_changes[i]; i++)
+        good = sql_script(db, error, state_changes[i]);
     if (good && sql_script(db, error, "COMMIT"))
         return true;
     sql_script(db, NULL, "ROLLBACK");
@@ -145,14 +148,14 @@ static bool make_tables(sqlite3 *db, struct error *error) {
 }
 
 static sqlite3 *open_and_examine(const char *path, struct error *error) {
-    bool is_new = false;
+    int64_t version = 0;
     sqlite3 *db = open_file(path, error);
     if (!db)
         return NULL;
-    bool good = examine(db, path, &is_new, error) &&
+    bool good = examine(db, path, &version, error) &&
                 sql_script(db, error,
                            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000") &&
-                (!is_new || make_tables(db, error));
+                (version == STATE_VERSION || make_tables(db, version, error));
     if (good)
         return db;
     sqlite3_close(db);

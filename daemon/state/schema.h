@@ -3,8 +3,9 @@
 #ifndef STATE_SCHEMA_H
 #define STATE_SCHEMA_H
 
-#define STATE_VERSION 1 /* user_version: of all tables together; a newer one is refused */
+#define STATE_VERSION 2 /* user_version: of all tables together; a newer one is refused */
 
-extern const char *const state_schema[]; /* ends in NULL */
+extern const char *const state_schema[];  /* version 1; ends in NULL */
+extern const char *const state_changes[]; /* from each version to the next; ends in NULL */
 
 #endif

@@ -23,7 +23,7 @@
 
 struct sqlite3;
 
-#define CHECKPOINT_OUTPUTS 2
+#define CHECKPOINT_OUTPUTS 3
 #define CHECKPOINT_DEATHS  3 /* so often may the process die under a run without a new cut; then it is given up */
 
 /* What backup.json counts, as of the last cut. */
@@ -126,6 +126,7 @@ struct checkpoint_list {
 void checkpoint_list_fini(struct checkpoint_list *list);
 
 extern const char checkpoint_schema[];
+extern const char checkpoint_change_2[]; /* csv may be a third output */
 
 /* A new run: what never changes, `scan_started` and `numbers`. */
 bool checkpoint_begin(struct sqlite3 *db, const struct checkpoint_run *run, struct error *error);

@@ -18,7 +18,8 @@
 
 static int set_up(void **state) {
     sqlite3 *db = NULL;
-    if (sqlite3_open(":memory:", &db) || sqlite3_exec(db, checkpoint_schema, NULL, NULL, NULL))
+    if (sqlite3_open(":memory:", &db) || sqlite3_exec(db, checkpoint_schema, NULL, NULL, NULL) ||
+        sqlite3_exec(db, checkpoint_change_2, NULL, NULL, NULL))
         return 1;
     *state = db;
     return 0;
@@ -72,7 +73,7 @@ static struct checkpoint_step *step_of(unsigned number, unsigned segment, const 
                                                                .crc32 = 1,
                                                                .etag = x_strdup("part")};
     step->number = number;
-    step->cut = (struct checkpoint_cut){.items = 10 * number, .parts = {number, number}};
+    step->cut = (struct checkpoint_cut){.items = 10 * number, .parts = {number, number, 2 * number}};
     step->counts = (struct checkpoint_counts){
         10 * number, number, 5000 * number, 1, 2, 3, 4, 0.5 * number, {{number, 2, 3, UINT64_MAX}, 10 * number}};
     step->at = 1751767200999 + number;
@@ -156,6 +157,7 @@ static void cuts_add_up(void **state) {
     assert_int_equal(checkpoint.cut_count, 3);
     assert_int_equal(checkpoint.cuts[1].items, 20);
     assert_int_equal(checkpoint.cuts[1].parts[1], 2);
+    assert_int_equal(checkpoint.cuts[1].parts[2], 4);
     checkpoint_fini(&checkpoint);
 }
 

@@ -427,6 +427,32 @@ static void a_newer_versions_file_is_left_alone(void **state) {
     assert_int_equal(files_set_aside(world), 0);
 }
 
+/* What version 1 had; a reader of version 2 finds what it looks for, and what stood there before. */
+static void an_older_versions_file_is_brought_up_to_ours(void **state) {
+    struct world *world = *state;
+    int clock = 0;
+    struct step older = {"ALTER TABLE checkpoint_cut DROP COLUMN parts_3;"
+                         "INSERT INTO checkpoint_cut VALUES (1, 1, 10, 2, 3, 4); PRAGMA user_version = 1",
+                         .clock = &clock};
+    struct step newer = {"INSERT INTO checkpoint_cut SELECT run, 2, items, parts_1, parts_2, recorded, parts_3 + 5 FROM"
+                         " checkpoint_cut; CREATE TABLE t AS SELECT * FROM checkpoint_cut WHERE parts_3 = 5",
+                         .clock = &clock};
+    open_state(world);
+    take_step(world, &older);
+    close_state(world);
+    assert_int_equal(older.code, ERROR_NONE);
+    for (int i = 0; i < 2; i++) { /* once, and not again */
+        open_state(world);
+        assert_non_null(world->state);
+        if (!i)
+            take_step(world, &newer);
+        uv_run(&world->loop, UV_RUN_DEFAULT);
+        assert_int_equal(rows(world), 1);
+        close_state(world);
+    }
+    assert_int_equal(files_set_aside(world), 0);
+}
+
 static void a_full_disk_is_an_error_and_loses_nothing(void **state) {
     struct world *world = *state;
     int clock = 0;
@@ -517,6 +543,7 @@ int main(void) {
         TEST(another_programs_file_is_set_aside_untouched),
         TEST(a_damaged_file_is_set_aside),
         TEST(a_newer_versions_file_is_left_alone),
+        TEST(an_older_versions_file_is_brought_up_to_ours),
         TEST(a_full_disk_is_an_error_and_loses_nothing),
         TEST(what_was_said_to_stand_survives_sigkill),
         TEST(a_directory_that_cannot_be_made_is_refused),
