@@ -166,22 +166,27 @@ static void on_links(void *arg, const struct link_list *links, const struct erro
     lookup_free(lookup);
 }
 
-/* What a person downloads: the plain objects where there are some, else the data files. NULL: backup.json names none. */
-static const struct source_output *output_to_link(const struct source *source) {
-    const struct source_output *chosen = NULL;
-    for (size_t i = 0; i < source->output_count; i++)
-        if (!chosen || source->outputs[i].format != FORMAT_DYNAMODB_JSON)
-            chosen = &source->outputs[i];
-    return chosen;
+/* Keys (borrowed) of the objects of all outputs whose format is data files', or is not. `keys` NULL: only counted. */
+static size_t add_keys(const struct source *source, bool data, char **keys) {
+    size_t known = 0;
+    for (size_t i = 0; i < source->output_count; i++) {
+        const struct source_output *output = &source->outputs[i];
+        bool is_data = output->format == FORMAT_DYNAMODB_JSON;
+        for (size_t k = 0; is_data == data && k < output->object_count; k++) {
+            if (output->objects[k].key && keys)
+                keys[known] = output->objects[k].key;
+            known += output->objects[k].key != NULL;
+        }
+    }
+    return known;
 }
 
+/* The objects that a person downloads: the plain ones, json and csv, where there are some, else the data files. */
 static void link_found(struct lookup *lookup, const struct found_backup *found) {
-    const struct source_output *output = output_to_link(found->source);
-    size_t count = output ? output->object_count : 0, known = 0;
-    char **keys = x_calloc(count + 1, sizeof *keys); /* borrowed */
-    for (size_t i = 0; i < count; i++)
-        if (output->objects[i].key)
-            keys[known++] = output->objects[i].key;
+    bool data = !add_keys(found->source, false, NULL);
+    size_t known = add_keys(found->source, data, NULL);
+    char **keys = x_calloc(known + 1, sizeof *keys);
+    add_keys(found->source, data, keys);
     struct links_request request = {.engine = jobs_engine(lookup->daemon->jobs),
                                     .config = found->config,
                                     .job = found->job,

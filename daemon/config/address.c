@@ -26,6 +26,7 @@ static struct job_config *job_for(const struct job_config *defaults, const struc
     job->bucket = x_strdup(address->bucket);
     job->prefix = x_strdup(address->prefix);
     job->link_expires = defaults->link_expires;
+    job->columns = config_list_new();
     job->mail_to = config_list_new();
     job->mail_cc = config_list_new();
     job->mail_reply_to = config_list_new();

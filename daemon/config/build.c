@@ -60,6 +60,7 @@ static void read_main(struct config_builder *builder) {
 
 static struct job_config *job_new(void) {
     struct job_config *job = x_calloc(1, sizeof *job);
+    job->columns = config_list_new();
     job->mail_to = config_list_new();
     job->mail_cc = config_list_new();
     job->mail_reply_to = config_list_new();
@@ -113,6 +114,10 @@ static void complete_job(struct job_config *job) {
     const char *region = job->table ? name_table_arn_region(job->table, &length) : NULL;
     if (region && !job->region)
         job->region = x_strndup(region, length);
+    if (!(job->formats & CONFIG_CSV)) { /* a default of the main file's, for others */
+        config_list_free(job->columns);
+        job->columns = config_list_new();
+    }
     if (!job->prefix)
         job->prefix = x_printf("%s/", job->name);
     if (!job->drill_table_prefix)

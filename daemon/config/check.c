@@ -69,6 +69,7 @@ static void check_needs(const struct config_check *check) {
         {SECTION_CREDENTIALS, "Duration", job->role_arn || job->destination_role_arn, "does nothing without RoleArn"},
         {SECTION_CREDENTIALS, "Profile", job->source == CONFIG_SOURCE_AUTO || job->source == CONFIG_SOURCE_PROFILE,
          "does nothing with this Source; accepted with Source=profile or auto"},
+        {SECTION_DESTINATION, "Columns", job->formats & CONFIG_CSV, "does nothing without csv in Format"},
         {SECTION_EMAIL, "To", job->mail_from, "no mail goes out without From"},
         {SECTION_EMAIL, "Cc", job->mail_from, "no mail goes out without From"},
         {SECTION_EMAIL, "ReplyTo", job->mail_from, "no mail goes out without From"},
@@ -78,6 +79,11 @@ static void check_needs(const struct config_check *check) {
     for (size_t i = 0; i < array_length(needs); i++)
         if (!needs[i].there && is_own(check, needs[i].section, needs[i].key))
             complain(check, needs[i].section, needs[i].key, needs[i].what);
+}
+
+static void check_drill(const struct config_check *check) {
+    if (check->job->drill_schedules.count && check->job->formats == CONFIG_CSV)
+        complain(check, SECTION_DRILL, "Schedule", "csv alone does not restore: Format needs dynamodb-json beside it");
 }
 
 #define RECIPIENTS_MOST 50 /* SES: of a mail, To and Cc together */
@@ -115,8 +121,8 @@ uint64_t config_job_memory(const struct job_config *job) {
     uint64_t memory = PAGES;
     if (job->formats & CONFIG_DYNAMODB_JSON)
         memory += 2 * (job->part_size ? job->part_size : FILE_LEAST);
-    if (job->formats & (CONFIG_JSON | CONFIG_CSV))
-        memory += 2 * (job->part_size > PART_LEAST ? job->part_size : PART_LEAST);
+    unsigned uploads = (job->formats & CONFIG_JSON ? 1 : 0) + (job->formats & CONFIG_CSV ? 1 : 0);
+    memory += 2 * uploads * (job->part_size > PART_LEAST ? job->part_size : PART_LEAST);
     return memory;
 }
 
@@ -124,7 +130,7 @@ static void check_sizes(const struct config_check *check) {
     const struct job_config *job = check->job;
     bool multipart = job->formats & (CONFIG_JSON | CONFIG_CSV);
     if (multipart && job->part_size && job->part_size < PART_LEAST)
-        complain(check, SECTION_DESTINATION, "PartSize", "too small for json: S3 takes parts from 5M to 5G");
+        complain(check, SECTION_DESTINATION, "PartSize", "too small for json and csv: S3 takes parts from 5M to 5G");
     uint64_t least = config_job_memory(job);
     if (check->config->buffer_memory >= least)
         return;
@@ -143,6 +149,7 @@ void config_check_job(const struct config_check *check) {
     check_required(check);
     check_region(check);
     check_needs(check);
+    check_drill(check);
     check_mail(check);
     check_storage_class(check);
     check_sizes(check);

@@ -41,6 +41,7 @@ void job_config_free(struct job_config *job) {
     schedule_list_fini(&job->drill_schedules);
     if (job->zone)
         zone_unref(job->zone);
+    config_list_free(job->columns);
     config_list_free(job->mail_to);
     config_list_free(job->mail_cc);
     config_list_free(job->mail_reply_to);

@@ -48,7 +48,7 @@ static const struct config_word sources[] = {
     {"process", .later = true},   {"roles-anywhere", .later = true}, {NULL}};
 static const struct config_word methods[] = {{"scan", 0}, {"export", .later = true}, {NULL}};
 static const struct config_word formats[] = {
-    {"dynamodb-json", CONFIG_DYNAMODB_JSON}, {"json", CONFIG_JSON}, {"csv", CONFIG_CSV, .later = true}, {NULL}};
+    {"dynamodb-json", CONFIG_DYNAMODB_JSON}, {"json", CONFIG_JSON}, {"csv", CONFIG_CSV}, {NULL}};
 static const struct config_word compressions[] = {
     {"gzip", CONFIG_COMPRESSION_GZIP}, {"none", CONFIG_COMPRESSION_NONE}, {"zstd", CONFIG_COMPRESSION_ZSTD}, {NULL}};
 static const struct config_word mail_on[] = {
@@ -188,11 +188,13 @@ static const struct config_key keys[] = {
      .shown = "JOB/", .empty = true, .help = "What the keys of all objects begin with; gets a '/' at its end"},
     {SECTION_DESTINATION, "Format", WORDS(KIND_FLAGS, JOB(formats), formats), .preset = "dynamodb-json",
      .help = "The form of the backup; several, separated by blanks, come from one Scan"},
-    LATER(SECTION_DESTINATION, "Columns", "The columns of csv"),
+    {SECTION_DESTINATION, "Columns", .kind = KIND_COLUMNS, .slot = JOB(columns),
+     .shown = "the table's keys, then the attributes of the first items",
+     .help = "The columns of csv, in order; what has none stands as JSON in a last one, _more"},
     {SECTION_DESTINATION, "Compression", WORDS(KIND_CHOICE, JOB(compression), compressions),
-     .shown = "gzip for dynamodb-json, none for json", .help = "How objects are compressed"},
+     .shown = "gzip for dynamodb-json, none for json and csv", .help = "How objects are compressed"},
     {SECTION_DESTINATION, "PartSize", WITHIN(KIND_SIZE, JOB(part_size), 64 * KIB, 5 * GIB), .zero = "auto",
-     .preset = "auto", .help = "The size of a data file, or of a part of a json object (there 5M or more)"},
+     .preset = "auto", .help = "The size of a data file, or of a part of a json or csv object (there 5M or more)"},
     {SECTION_DESTINATION, "StorageClass",
      TEXT(JOB(storage_class), NULL, "a storage class of S3, such as STANDARD_IA or GLACIER_IR"),
      .shown = "the bucket's",

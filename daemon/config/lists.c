@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists that one or more lines make: cut at commas, each part checked, added to what earlier lines gave. */
+/* Lists: cut at commas, each part checked, added to what earlier lines gave. */
 #include "config/lists.h"
 
 #include <string.h>
@@ -59,6 +59,91 @@ bool config_list_add_addresses(config_list *list, const char *text, struct error
     }
     return true;
 }
+
+/* ------------------------------------------------------------ columns */
+
+/* A name in double quotes, from the first of them on; *at moves behind the last. NULL: there is no last. */
+static char *quoted_name(const char **at) {
+    struct buffer name = BUFFER_INIT(BUFFER_OURS);
+    const char *text = *at + 1;
+    while (*text && (*text != '"' || text[1] == '"')) {
+        buffer_add_char(&name, *text);
+        text += *text == '"' ? 2 : 1;
+    }
+    *at = *text ? text + 1 : text;
+    if (*text)
+        return buffer_take(&name);
+    buffer_fini(&name);
+    return NULL;
+}
+
+/* What ends at a comma, a blank, or a quote, which does not belong there. */
+static char *bare_name(const char **at) {
+    size_t length = strcspn(*at, ", \t\"");
+    char *name = x_strndup(*at, length);
+    *at += length;
+    return name;
+}
+
+static bool is_in(config_list list, const char *name) {
+    for (size_t i = 0; list[i]; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What is wrong with a name; NULL where nothing is. */
+static const char *column_fault(config_list list, const char *name, const char *behind) {
+    if (!name)
+        return "a name that begins with a quote ends with one";
+    if (*behind && !strchr(", \t", *behind))
+        return "a name that holds a blank, a comma or a quote stands in double quotes, a quote inside twice";
+    if (!*name)
+        return "a name is empty";
+    if (strcmp(name, "_more") == 0)
+        return "_more is the last column already: it holds what has no column of its own";
+    if (is_in(list, name))
+        return "it is there twice";
+    return config_list_length(list) == CONFIG_COLUMNS_MOST ? "there are more than 1024" : NULL;
+}
+
+static bool add_column(config_list *list, const char **at, struct error *error) {
+    const char *from = *at += strspn(*at, " \t");
+    char *name = **at == '"' ? quoted_name(at) : bare_name(at);
+    const char *fault = column_fault(*list, name, *at);
+    if (!fault) {
+        add(list, name);
+        return true;
+    }
+    error_set(error, ERROR_INVALID, "\"%.80s\": %s", name && *name ? name : from, fault);
+    free(name);
+    return false;
+}
+
+bool config_columns_add(config_list *list, const char *text, struct error *error) {
+    for (bool more = true; more; text += *text == ',') {
+        if (!add_column(list, &text, error))
+            return false;
+        text += strspn(text, " \t");
+        more = *text;
+    }
+    return true;
+}
+
+void config_columns_format(config_list list, struct buffer *out) {
+    for (size_t i = 0; list[i]; i++) {
+        bool bare = !strpbrk(list[i], ", \t\"");
+        buffer_add(out, i ? "," : "");
+        buffer_add(out, bare ? "" : "\"");
+        for (const char *at = list[i]; *at; at++) {
+            buffer_add(out, *at == '"' ? "\"" : "");
+            buffer_add_char(out, *at);
+        }
+        buffer_add(out, bare ? "" : "\"");
+    }
+}
+
+/* ------------------------------------------------------------ tags */
 
 #define TAGS_MOST      10
 #define TAG_KEY_MOST   128

@@ -175,6 +175,10 @@ static bool read_addresses(const struct reading *reading) {
     return config_list_add_addresses(reading->slot, reading->value, reading->error);
 }
 
+static bool read_columns(const struct reading *reading) {
+    return config_columns_add(reading->slot, reading->value, reading->error);
+}
+
 static bool read_tags(const struct reading *reading) {
     return config_tags_add(reading->slot, reading->value, reading->error);
 }
@@ -241,6 +245,8 @@ static const struct {
     [KIND_CHOICE] = {read_choice, NULL},
     [KIND_FLAGS] = {read_flags, NULL},
     [KIND_ADDRESSES] = {read_addresses, "addresses, separated by commas or on lines of their own"},
+    [KIND_COLUMNS] = {read_columns, "names of attributes, separated by commas or blanks; one that holds a blank, a comma or a quote in double "
+                                    "quotes"},
     [KIND_SCHEDULES] = {read_schedule, "five fields as crontab(5) has them, six with seconds first, or @daily and its kin; "
                                        "on lines of their own"},
     [KIND_ZONE] = {read_zone, "a time zone, such as Asia/Ho_Chi_Minh or UTC"},

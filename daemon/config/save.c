@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "config/keys.h"
+#include "config/lists.h"
 #include "config/value.h"
 
 static const char *no_environment(const char *name) {
@@ -83,6 +84,14 @@ static void add_addresses(struct json_object *list, config_list addresses) {
         add(list, x_strdup(addresses[i]));
 }
 
+static void add_columns(struct json_object *list, config_list columns) {
+    struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    config_columns_format(columns, &text);
+    if (columns[0])
+        add(list, x_strdup(text.data));
+    buffer_fini(&text);
+}
+
 /* What would have to be assigned, in order, for `base` to be as it is. */
 static struct json_object *assignments(const struct config_key *key, const void *base) {
     struct json_object *list = json_object_new_array();
@@ -115,6 +124,9 @@ static struct json_object *assignments(const struct config_key *key, const void 
         break;
     case KIND_ADDRESSES:
         add_addresses(list, *(const config_list *)slot);
+        break;
+    case KIND_COLUMNS:
+        add_columns(list, *(const config_list *)slot);
         break;
     case KIND_SCHEDULES:
         add_schedules(list, slot);

@@ -36,6 +36,7 @@ struct task {
     size_t count; /* of outputs */
     struct chunk_encode encode[RECORD_OUTPUTS];
     struct chunk chunks[RECORD_OUTPUTS];
+    struct csv_columns *columns; /* that the worker reads */
     struct type_counts types;
     unsigned char digest_key[ITEM_DIGEST_KEY];
     bool digests;
@@ -52,7 +53,8 @@ struct assembly {
     size_t count;
     TAILQ_HEAD(, task) tasks; /* in order of arrival */
     unsigned waiting, encoding, held_tasks;
-    bool opens[RECORD_OUTPUTS]; /* the next page with items is the first of its object */
+    bool opens[RECORD_OUTPUTS];  /* the next page with items is the first of its object */
+    struct csv_columns *columns; /* csv's; NULL until a page with items is encoded, and where there is no csv */
     bool closing, closed, failed, pressed, completing;
     bool stopping, hungry /* to stop it needs further pages */, stopped;
     size_t completed;
@@ -130,6 +132,7 @@ static void task_free(struct task *task) {
     for (size_t i = 0; i < task->count; i++)
         chunk_fini(&task->chunks[i], pool);
     scan_page_free(task->page);
+    csv_columns_unref(task->columns);
     error_clear(&task->error);
     free(task);
     pool_release(pool, reserved);
@@ -220,12 +223,31 @@ static bool reserve(struct assembly *assembly, struct task *task) {
     return true;
 }
 
-static void start_encoding(struct assembly *assembly, struct task *task) {
+/* Known from Columns=, from the run before, or now: the keys, and what this page's items have. */
+static void learn_columns(struct assembly *assembly, const struct task *task) {
+    struct backup_record *record = assembly->options.record;
+    if (assembly->columns || !task->page->index.count || !backup_record_output(record, FORMAT_CSV))
+        return;
+    assembly->columns = record_columns(record);
+    if (record->csv_header)
+        return;
+    csv_columns_add_page(assembly->columns, task->page->page->data, &task->page->index);
+    record->csv_header = csv_columns_save(assembly->columns);
+}
+
+static void prepare(struct assembly *assembly, struct task *task) {
+    learn_columns(assembly, task);
     for (size_t i = 0; i < task->count; i++) {
         task->encode[i].opens = assembly->opens[i];
+        task->encode[i].columns = assembly->columns;
+    }
+}
+
+static void start_encoding(struct assembly *assembly, struct task *task) {
+    for (size_t i = 0; i < task->count; i++)
         if (task->page->index.count)
             assembly->opens[i] = false;
-    }
+    task->columns = assembly->columns ? csv_columns_ref(assembly->columns) : NULL;
     task->state = TASK_ENCODING;
     assembly->waiting--;
     assembly->encoding++;
@@ -262,8 +284,10 @@ static void start_tasks(struct assembly *assembly) {
     TAILQ_FOREACH(task, &assembly->tasks, entry) {
         if (task->state != TASK_WAITING)
             continue;
-        if (assembly->encoding >= TASKS_AT_ONCE || outputs_are_behind(assembly) || rolls_over(assembly) ||
-            !reserve(assembly, task))
+        if (assembly->encoding >= TASKS_AT_ONCE || outputs_are_behind(assembly) || rolls_over(assembly))
+            return;
+        prepare(assembly, task);
+        if (!reserve(assembly, task))
             return;
         start_encoding(assembly, task);
     }
@@ -387,14 +411,20 @@ static void press(struct assembly *assembly) {
     assembly->events.pressure(assembly->events.arg, press);
 }
 
+static void close_outputs(struct assembly *assembly) {
+    if (!assembly->columns && backup_record_output(assembly->options.record, FORMAT_CSV))
+        assembly->columns = record_columns(assembly->options.record); /* there was no item */
+    for (size_t i = 0; i < assembly->count; i++)
+        output_close(assembly->outputs[i], assembly->columns);
+}
+
 /* No page is left and no more will come: the last parts close, and when all are recorded it is stored. */
 static void finish(struct assembly *assembly) {
     if (!assembly->closed) {
         if (!cuts_take_pages(assembly->cuts))
             return;
         assembly->closed = true;
-        for (size_t i = 0; i < assembly->count; i++)
-            output_close(assembly->outputs[i]);
+        close_outputs(assembly);
         cuts_close(assembly->cuts, true);
     }
     cuts_record(assembly->cuts);
@@ -494,5 +524,6 @@ void assembly_free(struct assembly *assembly) {
     cuts_free(assembly->cuts);
     for (size_t i = 0; i < assembly->count; i++)
         output_free(assembly->outputs[i]);
+    csv_columns_unref(assembly->columns);
     uv_close((uv_handle_t *)&assembly->soon, on_closed);
 }

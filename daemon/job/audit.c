@@ -24,8 +24,8 @@ struct audit {
     struct audit_options options;
     enum audit_state state;
     bool files_only;
-    const struct output_record *plain, *files; /* NULL where the backup has none */
-    size_t object;                             /* of the plain ones */
+    const struct output_record *files; /* NULL where the backup has none */
+    size_t output, object;             /* of the plain ones */
     size_t parts_seen;
     bool *seen; /* a file each */
     char *prefix, *key, *next;
@@ -116,7 +116,7 @@ static void on_backup_asked(void *arg, const struct s3_answer *answer, const str
 /* ------------------------------------------------------------ UPLOADS */
 
 static const struct object_record *object_at(const struct audit *audit) {
-    return &audit->plain->objects[audit->object];
+    return &audit->options.record->outputs[audit->output].objects[audit->object];
 }
 
 static void next_object(struct audit *audit) {
@@ -198,6 +198,17 @@ static void list_parts(struct audit *audit) {
     const struct object_record *object = object_at(audit);
     unsigned marker = audit->next ? (unsigned)strtoul(audit->next, NULL, 10) : 0;
     audit->call = s3_list_parts(audit->options.bucket, object->key, object->upload_id, marker, on_parts, audit);
+}
+
+/* Moves on to an output that has an object left to ask for. False: none has. */
+static bool find_object(struct audit *audit) {
+    const struct backup_record *record = audit->options.record;
+    for (; audit->output < record->output_count; audit->output++, audit->object = 0) {
+        const struct output_record *output = &record->outputs[audit->output];
+        if (output->format != FORMAT_DYNAMODB_JSON && audit->object < output->object_count)
+            return true;
+    }
+    return false;
 }
 
 static void ask_next_object(struct audit *audit) {
@@ -385,7 +396,7 @@ static void audit_step(struct audit *audit) {
         return;
     }
     if (audit->state == UPLOADS) {
-        if (audit->plain && audit->object < audit->plain->object_count) {
+        if (find_object(audit)) {
             ask_next_object(audit);
             return;
         }
@@ -415,8 +426,7 @@ static struct audit *audit_new(const struct audit_options *options, audit_done *
     audit->options = *options;
     audit->done = done;
     audit->arg = arg;
-    for (size_t i = 0; i < record->output_count; i++)
-        *(record->outputs[i].format == FORMAT_DYNAMODB_JSON ? &audit->files : &audit->plain) = &record->outputs[i];
+    audit->files = backup_record_output(record, FORMAT_DYNAMODB_JSON);
     audit->prefix = backup_data_prefix(&record->names);
     audit->key = backup_key(&record->names, "backup.json");
     if (audit->files)

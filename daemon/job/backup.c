@@ -309,19 +309,25 @@ static void on_swept(void *arg, const struct error *error) {
     go_on_to_manifests(backup);
 }
 
-/* An object of one part was one PUT. */
-static bool had_uploads(const struct backup_record *record) {
-    const struct output_record *output = backup_record_output(record, FORMAT_JSON);
-    for (size_t i = 0; output && i < output->object_count; i++)
-        if (output->objects[i].part_count > 1)
+/* An object of one part was one PUT; but what the process before may have begun is not known. */
+static bool had_uploads(const struct backup_record *record, bool resumed) {
+    for (size_t i = 0; i < record->output_count; i++) {
+        const struct output_record *output = &record->outputs[i];
+        if (output->format == FORMAT_DYNAMODB_JSON)
+            continue;
+        bool several = resumed;
+        for (size_t k = 0; k < output->object_count; k++)
+            several = several || output->objects[k].part_count > 1;
+        if (several)
             return true;
+    }
     return false;
 }
 
 /* Retries are no sign: curl itself sends a request again, unseen, where a connection that it had kept open breaks. */
 static void on_completed(void *arg) {
     struct backup *backup = arg;
-    if (had_uploads(backup->record) || (backup->resumed && backup_record_output(backup->record, FORMAT_JSON)))
+    if (had_uploads(backup->record, backup->resumed))
         backup_enter(backup, SWEEP);
     else
         go_on_to_manifests(backup);
@@ -353,6 +359,7 @@ void backup_assemble(struct backup *backup) {
         .record = backup->record};
     struct assembly_events events = {on_pressure,  on_recorded,        on_stopped, on_stored,
                                      on_completed, on_assembly_failed, backup};
+    record_take_columns(backup->record, backup->job);
     backup->plan.buffer_memory = pool_stats(workshop_pool(backup->engine->shared.workshop)).limit;
     backup->plan.outputs = backup->record->output_count;
     backup->assembly = assembly_new(&options, &events);

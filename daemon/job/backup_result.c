@@ -6,22 +6,32 @@
 #include "backup_private.h"
 #include "base/memory.h"
 
-/* The plain object is what a person opens; without one, the data files. */
+static void list_output(const struct output_record *output, struct run_result *result) {
+    for (size_t i = 0; i < output->object_count; i++) {
+        if (result->key_count == RESULT_KEYS) {
+            result->keys_left_out++;
+            continue;
+        }
+        result->keys[result->key_count] = x_strdup(output->objects[i].key);
+        result->sizes[result->key_count++] = output->objects[i].size;
+    }
+}
+
+/* json and csv are what a person opens; without either, the data files. */
 void run_result_list_keys(struct run_result *result, const struct backup_record *record) {
-    const struct output_record *output = backup_record_output(record, FORMAT_JSON);
-    if (!output)
-        output = &record->outputs[0];
-    size_t most = output->object_count < RESULT_KEYS ? output->object_count : RESULT_KEYS;
+    const struct output_record *json = backup_record_output(record, FORMAT_JSON);
+    const struct output_record *csv = backup_record_output(record, FORMAT_CSV);
     free(result->keys); /* empty ones, of a copy */
     free(result->sizes);
-    result->keys = x_calloc(most + 1, sizeof *result->keys);
-    result->sizes = x_calloc(most + 1, sizeof *result->sizes);
-    for (size_t i = 0; i < most; i++) {
-        result->keys[i] = x_strdup(output->objects[i].key);
-        result->sizes[i] = output->objects[i].size;
-    }
-    result->key_count = most;
-    result->keys_left_out = output->object_count - most;
+    result->keys = x_calloc(RESULT_KEYS + 1, sizeof *result->keys);
+    result->sizes = x_calloc(RESULT_KEYS + 1, sizeof *result->sizes);
+    result->key_count = result->keys_left_out = 0;
+    if (json)
+        list_output(json, result);
+    if (csv)
+        list_output(csv, result);
+    if (!json && !csv)
+        list_output(&record->outputs[0], result);
 }
 
 void backup_fill_result(const struct backup *backup, struct run_result *result) {

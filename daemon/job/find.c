@@ -170,11 +170,27 @@ static void choose_job(struct find *find) {
 }
 
 /* s3://BUCKET/KEY */
+static bool is_csv(const char *key) {
+    static const char *const ends[] = {".csv", ".csv.gz", ".csv.zst"};
+    size_t length = strlen(key);
+    for (size_t i = 0; i < array_length(ends); i++)
+        if (length > strlen(ends[i]) && strcmp(key + length - strlen(ends[i]), ends[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool understand_plain(struct find *find, struct error *error) {
     const char *bucket = strncmp(find->text, "s3://", 5) == 0 ? find->text + 5 : "", *slash = strchr(bucket, '/');
     if (!slash || slash == bucket || !slash[1]) {
         error_set(error, ERROR_INVALID,
                   "\"%s\" names no object: --assume-plain expects s3://BUCKET/KEY of a plain JSON array", find->text);
+        return false;
+    }
+    if (is_csv(slash + 1)) {
+        error_set(error, ERROR_INVALID,
+                  "\"%s\" is csv, which does not tell types and absent attributes apart: it does not restore; "
+                  "--assume-plain expects a plain JSON array",
+                  find->text);
         return false;
     }
     find->bucket = x_strndup(bucket, (size_t)(slash - bucket));

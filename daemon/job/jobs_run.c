@@ -367,7 +367,7 @@ static void on_over(void *arg, struct run_result *result) {
 
 static size_t memory_of(const struct job_config *settings) {
     size_t files = settings->formats & CONFIG_DYNAMODB_JSON ? 1 : 0;
-    size_t multiparts = settings->formats & CONFIG_JSON ? 1 : 0;
+    size_t multiparts = (settings->formats & CONFIG_JSON ? 1 : 0) + (settings->formats & CONFIG_CSV ? 1 : 0);
     return plan_reserve(files, multiparts);
 }
 

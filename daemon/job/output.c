@@ -33,12 +33,13 @@ struct output {
     bool multipart, closed, failed;
     STAILQ_HEAD(, pending) pending;
     uint64_t pending_bytes;
-    bool opened;            /* the current object has a chunk: json's ending follows its "[" */
+    bool opened;            /* the current object has a chunk: json's ending follows its "[", csv's its header */
     struct part_list parts; /* closed, not acknowledged; in order */
     unsigned outstanding, sending;
     size_t parts_closed;
-    unsigned number, granted; /* files: the next one's; those below are granted */
-    bool granting, naming;    /* the state is being written */
+    const struct csv_columns *columns; /* of an object that holds no item, once output_close() is called */
+    unsigned number, granted;          /* files: the next one's; those below are granted */
+    bool granting, naming;             /* the state is being written */
     struct s3_call *creating;
     size_t created;    /* index of the object that is being named, or whose upload is being created */
     size_t completing; /* index of the object */
@@ -376,16 +377,18 @@ static void close_object(struct output *output) {
     struct output_part *part = x_calloc(1, sizeof *part);
     bool has_items = output->opened || !STAILQ_EMPTY(&output->pending);
     bool single = !output->opened;
+    enum stream_format format = output->options.record->format;
     fill_part(output, part, UINT64_MAX);
-    part->ending = has_items ? "\n]\n" : "[\n]\n";
+    part->ending = has_items ? x_strdup(format_ending(format)) : format_empty(format, output->columns);
     close_part(output, part);
     object_at(output, part->object)->single = single;
     object_at(output, part->object)->closed = true;
     output->opened = false;
 }
 
-void output_close(struct output *output) {
+void output_close(struct output *output, const struct csv_columns *columns) {
     output->closed = true;
+    output->columns = columns;
     if (output->multipart) {
         /* after a roll with nothing behind it there is no further object */
         if (output->opened || !STAILQ_EMPTY(&output->pending) || !output->options.record->object_count)
@@ -395,7 +398,7 @@ void output_close(struct output *output) {
     bool empty_table = !output->options.record->object_count && STAILQ_EMPTY(&output->pending);
     if (empty_table) {
         struct output_part *part = x_calloc(1, sizeof *part);
-        part->ending = "";
+        part->ending = format_empty(output->options.record->format, NULL);
         close_part(output, part);
     } else {
         output_send(output, UINT64_MAX);

@@ -12,6 +12,7 @@ static void give_memory(struct output_part *part) {
     size_t reserved = part->reserved;
     chunk_fini(&part->chunk, pool);
     free(part->slices);
+    free(part->ending);
     free(part);
     pool_release(pool, reserved);
 }
@@ -64,8 +65,9 @@ void part_seal(struct output_part *part, uv_loop_t *loop, void (*sealed)(struct 
     part->state = PART_SEALING;
     part->reserved = part->chunk.block_count * BLOCK_SIZE;
     if (part->ending) {
-        pool_overdraw(workshop_pool(part->workshop), BLOCK_SIZE);
-        part->reserved += BLOCK_SIZE;
+        size_t bytes = chunk_literal_bound(part->compression, part->ending) * BLOCK_SIZE;
+        pool_overdraw(workshop_pool(part->workshop), bytes);
+        part->reserved += bytes;
     }
     uv_queue_work(loop, &part->work, seal_work, on_sealed); /* fails only without a work function */
 }

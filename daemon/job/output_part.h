@@ -28,8 +28,8 @@ struct output_part {
     size_t serial;   /* of the part in the output */
     unsigned number; /* UploadPart's: index + 1 */
     struct chunk chunk;
-    size_t reserved;    /* of the pool, for the chunk's blocks and the ending's */
-    const char *ending; /* literal text that ends the object; NULL: none */
+    size_t reserved; /* of the pool, for the chunk's blocks and the ending's */
+    char *ending;    /* literal text that ends the object, owned; NULL: none */
     enum stream_compression compression;
     bool want_md5, want_sha256;
     struct chunk_seal seal;

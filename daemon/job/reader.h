@@ -67,6 +67,7 @@ struct lane {
     struct lane_work work;
     uv_work_t task;
     struct decode_text text;
+    struct csv_columns *columns; /* that the decoder borrows */
     size_t reserved;
     bool working, answered, starving;
     bool broken; /* the rest of the part is not read */

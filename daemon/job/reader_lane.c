@@ -27,9 +27,10 @@ static const struct source_part *part_of(const struct lane *lane) {
 
 /* ------------------------------------------------------------ what is wrong */
 
-/* Lines of the object, from those of the part. Our arrays have one member a line, from the second line on. */
+/* Lines of the object, from those of the part. Our arrays have one member a line, from the second line on; csv has its header before
+ * the rows, each of which counts as a line whatever its cells hold. */
 static struct doubt doubt_of(const struct lane *lane, uint64_t first, uint64_t last) {
-    uint64_t shift = lane->before + (lane->reader->output->format == FORMAT_JSON);
+    uint64_t shift = lane->before + (lane->reader->output->format != FORMAT_DYNAMODB_JSON);
     bool told = lane->reader->options.source->kind != BACKUP_PLAIN;
     return (struct doubt){.object = lane->object,
                           .part = lane->part,
@@ -411,7 +412,7 @@ static void check_md5(struct lane *lane, const unsigned char *found) {
 static void check_items(struct lane *lane, uint64_t found) {
     uint64_t items = part_of(lane)->items;
     _cleanup_error_ struct error error = {0};
-    if (items == SOURCE_UNKNOWN || items == found || lane->reader->output->format == FORMAT_CSV)
+    if (items == SOURCE_UNKNOWN || items == found)
         return;
     error_set(&error, ERROR_CORRUPT, "it holds %" PRIu64 " items; %" PRIu64 " were written", found, items);
     part_damaged(lane, &error);
@@ -450,6 +451,7 @@ static void lane_free(struct lane *lane) {
     give_piece(lane, &lane->work.piece);
     drop_batch(lane);
     decoder_free(lane->work.decoder);
+    csv_columns_unref(lane->columns);
     if (lane->work.md5)
         digest_free(lane->work.md5);
     error_clear(&lane->work.error);
@@ -527,7 +529,8 @@ void lane_open(struct reader *reader, size_t object, size_t part, uint64_t befor
                                      .compression = reader->output->compression,
                                      .first = part == 0,
                                      .last = part + 1 == whole->part_count,
-                                     .check_only = reader->options.check_only};
+                                     .check_only = reader->options.check_only,
+                                     .columns = reader->output->columns};
     struct lane *lane = x_calloc(1, sizeof *lane);
     *lane = (struct lane){.reader = reader,
                           .pool = reader->pool,
@@ -539,6 +542,7 @@ void lane_open(struct reader *reader, size_t object, size_t part, uint64_t befor
     lane->knows_end = piece->length != SOURCE_UNKNOWN && piece->length > 0;
     lane->end = piece->offset + (piece->length == SOURCE_UNKNOWN ? 0 : piece->length);
     lane->sink = (struct http_sink){on_begin, on_bytes, lane};
+    lane->columns = options.columns ? csv_columns_ref(reader->output->columns) : NULL;
     lane->work.check_only = options.check_only;
     lane->work.md5 = digest_new_md5();
     lane->work.decoder = decoder_new(&options);

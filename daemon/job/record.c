@@ -3,7 +3,9 @@
 #include "job/record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 
 /* Room for one more in a list that doubles. */
@@ -104,6 +106,23 @@ const struct output_record *backup_record_output(const struct backup_record *rec
         if (record->outputs[i].format == format)
             return &record->outputs[i];
     return NULL;
+}
+
+struct csv_columns *record_columns(const struct backup_record *record) {
+    const char *text = record->csv_header;
+    struct csv_columns *columns = text ? csv_columns_restore(text, strlen(text), NULL) : NULL;
+    if (columns)
+        return columns;
+    columns = csv_columns_new();
+    struct json_object *keys = json_array_at(json_object_at(record->definition, "Table"), "KeySchema");
+    for (int range = 0; range < 2; range++)
+        for (size_t i = 0; keys && i < json_object_array_length(keys); i++) {
+            const struct json_object *key = json_object_array_get_idx(keys, i);
+            const char *name = json_string(key, "AttributeName"), *type = json_string(key, "KeyType");
+            if (name && type && strcmp(type, range ? "RANGE" : "HASH") == 0)
+                csv_columns_add(columns, name, strlen(name));
+        }
+    return columns;
 }
 
 void backup_summary_fini(struct backup_summary *summary) {

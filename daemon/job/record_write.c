@@ -68,9 +68,20 @@ static void write_object(struct buffer *out, const struct object_record *object,
     buffer_add(out, "]}");
 }
 
-static void write_output(struct buffer *out, const struct output_record *output) {
-    buffer_printf(out, "{\"format\":\"%s\",\"compression\":\"%s\",\"objects\":[", format_name(output->format),
+/* The header of csv: its cells, in order. */
+static void write_columns(struct buffer *out, const struct backup_record *record) {
+    struct csv_columns *columns = record_columns(record);
+    _cleanup_free_ char *text = csv_columns_save(columns);
+    csv_columns_unref(columns);
+    buffer_printf(out, "\"columns\":%s,", text);
+}
+
+static void write_output(struct buffer *out, const struct backup_record *record, const struct output_record *output) {
+    buffer_printf(out, "{\"format\":\"%s\",\"compression\":\"%s\",", format_name(output->format),
                   compression_name(output->compression));
+    if (output->format == FORMAT_CSV)
+        write_columns(out, record);
+    buffer_add(out, "\"objects\":[");
     for (size_t i = 0; i < output->object_count; i++) {
         buffer_add(out, i ? ",\n " : "\n ");
         write_object(out, &output->objects[i], output->format == FORMAT_DYNAMODB_JSON);
@@ -172,7 +183,7 @@ void record_write_backup(const struct backup_record *record, struct buffer *out)
     buffer_add(out, ",\n\"outputs\":[");
     for (size_t i = 0; i < record->output_count; i++) {
         buffer_add(out, i ? ",\n" : "\n");
-        write_output(out, &record->outputs[i]);
+        write_output(out, record, &record->outputs[i]);
     }
     buffer_add(out, "]");
     write_manifests(out, record);

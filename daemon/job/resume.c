@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "config/lists.h"
 
 /* ------------------------------------------------------------ the outputs */
 
@@ -23,6 +24,26 @@ void record_plan_outputs(struct backup_record *record, const struct job_config *
     if (job->formats & CONFIG_JSON)
         record->outputs[record->output_count++] = (struct output_record){
             .format = FORMAT_JSON, .compression = as_default ? COMPRESSION_NONE : chosen[job->compression]};
+    if (job->formats & CONFIG_CSV)
+        record->outputs[record->output_count++] = (struct output_record){
+            .format = FORMAT_CSV, .compression = as_default ? COMPRESSION_NONE : chosen[job->compression]};
+}
+
+/* As csv_columns_save() has them; NULL where the job does not say. */
+static char *columns_of(const struct job_config *job) {
+    if (!(job->formats & CONFIG_CSV) || !job->columns || !job->columns[0])
+        return NULL;
+    struct csv_columns *columns = csv_columns_new();
+    for (size_t i = 0; job->columns[i]; i++)
+        csv_columns_add(columns, job->columns[i], strlen(job->columns[i]));
+    char *text = csv_columns_save(columns);
+    csv_columns_unref(columns);
+    return text;
+}
+
+void record_take_columns(struct backup_record *record, const struct job_config *job) {
+    if (!record->csv_header && backup_record_output(record, FORMAT_CSV))
+        record->csv_header = columns_of(job);
 }
 
 char *record_formats(const struct backup_record *record) {
@@ -80,6 +101,20 @@ static bool differs(const char *what, const char *then, const char *now, struct 
     return true;
 }
 
+/* As they were asked for, not as the first page had them. */
+static bool other_columns(const struct checkpoint_run *run, const struct job_config *job, struct error *why) {
+    _cleanup_json_ struct json_object *settings =
+        run->settings ? json_parse(run->settings, strlen(run->settings), NULL) : NULL;
+    struct json_object *list = json_array_at(json_object_at(settings, "Destination"), "Columns");
+    const char *then = list ? json_object_get_string(json_object_array_get_idx(list, 0)) : NULL;
+    _cleanup_buffer_ struct buffer now = BUFFER_INIT(BUFFER_OURS);
+    if (!(job->formats & CONFIG_CSV))
+        return false;
+    if (job->columns)
+        config_columns_format(job->columns, &now);
+    return differs("list of columns", then, now.length ? now.data : NULL, why);
+}
+
 /* What S3 holds of the run would not be what the job asks for now. */
 static bool is_another(const struct checkpoint_run *run, const struct resume_now *now, struct error *why) {
     const struct job_config *job = now->job;
@@ -87,7 +122,7 @@ static bool is_another(const struct checkpoint_run *run, const struct resume_now
     return differs("table", run->table, job->table, why) ||
            (job->region && differs("region", run->region, job->region, why)) ||
            differs("bucket", run->bucket, job->bucket, why) || differs("prefix", run->prefix, job->prefix, why) ||
-           differs("format and compression", run->formats, formats, why) ||
+           differs("format and compression", run->formats, formats, why) || other_columns(run, job, why) ||
            differs("KMS key", run->kms_key_id, job->kms_key_id, why) ||
            differs("S3 endpoint", run->s3_endpoint, now->s3_endpoint, why) ||
            (now->table_id && run->table_id && differs("table's id", run->table_id, now->table_id, why));
@@ -133,6 +168,18 @@ static bool corrupt(struct error *error, const char *what) {
     return false;
 }
 
+/* Rows that stand in S3 have them. */
+static bool take_columns(struct backup_record *record, const struct checkpoint_run *run) {
+    if (!backup_record_output(record, FORMAT_CSV))
+        return true;
+    if (!run->csv_header)
+        return !run->counts.items;
+    struct csv_columns *columns = csv_columns_restore(run->csv_header, strlen(run->csv_header), NULL);
+    csv_columns_unref(columns);
+    record->csv_header = x_strdup(run->csv_header);
+    return columns;
+}
+
 static bool take_run(struct backup_record *record, const struct checkpoint_run *run, struct error *error) {
     if (!backup_names_restore(&record->names, run->run, run->bucket, run->prefix, run->started))
         return corrupt(error, "its id");
@@ -145,7 +192,8 @@ static bool take_run(struct backup_record *record, const struct checkpoint_run *
     record->table_id = x_strdup(run->table_id);
     record->region = x_strdup(run->region);
     record->kms_key_id = x_strdup(run->kms_key_id);
-    record->csv_header = x_strdup(run->csv_header);
+    if (!take_columns(record, run))
+        return corrupt(error, "the columns of csv");
     record->definition = run->definition ? json_parse(run->definition, strlen(run->definition), error) : NULL;
     record->table = x_strdup(json_string(json_object_at(record->definition, "Table"), "TableName"));
     if (!record->table)

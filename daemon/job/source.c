@@ -40,6 +40,7 @@ static void output_fini(struct source_output *output) {
         free(output->objects[i].parts);
     }
     free(output->objects);
+    csv_columns_unref(output->columns);
 }
 
 void source_unref(struct source *source) {
@@ -81,8 +82,11 @@ size_t source_restorable(const struct source *source, struct error *error) {
     if (plain != SIZE_MAX && restores_exactly(source))
         return plain;
     if (plain == SIZE_MAX)
-        error_set(error, ERROR_INVALID, "%s holds neither dynamodb-json nor json: nothing restores exactly from it",
-                  source->uri);
+        error_set(
+            error, ERROR_INVALID,
+            "%s holds csv alone, which does not tell types and absent attributes apart: it does not restore; back "
+            "up with Format=dynamodb-json, beside csv if need be",
+            source->uri);
     else
         error_set(error, ERROR_INVALID,
                   "%s holds plain json alone, which cannot tell B, SS, NS and BS from strings and lists, and the table "

@@ -131,6 +131,15 @@ void source_add_up(struct source_output *output) {
     }
 }
 
+static bool read_columns(struct source_output *output, const struct json_object *json, struct error *error) {
+    struct json_object *columns = json_array_at(json, "columns");
+    if (output->format != FORMAT_CSV || !columns)
+        return true;
+    const char *text = json_object_to_json_string_ext(columns, JSON_C_TO_STRING_PLAIN);
+    output->columns = csv_columns_restore(text, strlen(text), error);
+    return output->columns;
+}
+
 static bool read_output(struct source_output *output, const struct json_object *json, struct error *error) {
     struct json_object *objects = json_array_at(json, "objects");
     size_t count = length_of(objects);
@@ -138,6 +147,8 @@ static bool read_output(struct source_output *output, const struct json_object *
         error_set(error, ERROR_CORRUPT, "an output of a format or compression that this version does not know");
         return false;
     }
+    if (!read_columns(output, json, error))
+        return false;
     output->objects = x_calloc(count + 1, sizeof *output->objects);
     for (size_t i = 0; i < count; i++)
         if (!read_object(&output->objects[output->object_count++], json_object_array_get_idx(objects, i), error))
@@ -150,7 +161,7 @@ static bool read_outputs(struct source *source, const struct json_object *root, 
     struct json_object *outputs = json_array_at(root, "outputs");
     size_t count = length_of(outputs);
     if (!count || count > SOURCE_OUTPUTS) {
-        error_set(error, ERROR_CORRUPT, "it names %zu outputs; there are one or two", count);
+        error_set(error, ERROR_CORRUPT, "it names %zu outputs; there are one to three", count);
         return false;
     }
     for (size_t i = 0; i < count; i++) {

@@ -316,7 +316,7 @@ static void judge_totals(struct verify *verify) {
         x_printf("%s%s", source->root, source->kind == BACKUP_OURS ? "backup.json" : "manifest-summary.json");
     _cleanup_error_ struct error error = {0};
     bool typed = output->format == FORMAT_DYNAMODB_JSON;
-    if (verify->output_damages || source->kind == BACKUP_PLAIN || output->format == FORMAT_CSV)
+    if (verify->output_damages || source->kind == BACKUP_PLAIN)
         return;
     if (source->items != SOURCE_UNKNOWN && source->items != verify->output_items)
         error_set(&error, ERROR_CORRUPT, "it says %" PRIu64 " items; the %s objects hold %" PRIu64, source->items,

@@ -41,6 +41,8 @@ struct config_capacity {
 #define CONFIG_FILE_LIMIT ((size_t)1 << 20) /* bytes of a file */
 #define CONFIG_JOBS_MOST  20000
 
+#define CONFIG_COLUMNS_MOST 1024
+
 /* NULL-terminated; never NULL itself. */
 typedef char **config_list;
 
@@ -72,7 +74,8 @@ struct job_config {
     char *bucket, *prefix /* never NULL, "" or ends in '/' */, *storage_class, *kms_key_id, *expected_bucket_owner,
         *tags /* encoded */;
     char *destination_role_arn;
-    unsigned formats; /* bits of enum config_format */
+    unsigned formats;    /* bits of enum config_format */
+    config_list columns; /* of csv; none: as they come */
     enum config_compression compression;
     uint64_t part_size; /* 0: auto */
 

@@ -23,6 +23,7 @@ enum config_kind {
     KIND_CHOICE,    /* int or an enum; one of `words` */
     KIND_FLAGS,     /* unsigned; the bits of one or more of `words`, separated by blanks */
     KIND_ADDRESSES, /* config_list; repeats */
+    KIND_COLUMNS,   /* config_list; names, in quotes where need be */
     KIND_SCHEDULES, /* struct schedule_list; repeats */
     KIND_ZONE,      /* struct zone * */
     KIND_PERIOD,    /* struct config_period */

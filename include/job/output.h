@@ -61,8 +61,8 @@ struct plan_pending output_pending(const struct output *output);
 /* Closes a part of the first whole chunks that hold `bytes`; UINT64_MAX: of all there are. Nothing where there are none. */
 void output_send(struct output *output, uint64_t bytes);
 
-/* No more chunks: the rest becomes the last part, with what ends the format. */
-void output_close(struct output *output);
+/* No more chunks: the rest becomes the last part, with what ends the format. `columns`, borrowed: csv's, for an object that holds none. */
+void output_close(struct output *output, const struct csv_columns *columns);
 
 /* The object has no room for the parts that `pages` more, which are on their way to it, may close: it takes no others, and once
  * they are appended it must be closed with output_roll(), if it is full still, and the next chunk opens another. Always false

@@ -16,7 +16,7 @@
 #define PLAN_PART_MIN  ((uint64_t)5 << 20) /* S3: every part but the last */
 #define PLAN_PARTS_MAX 10000u              /* S3: of one upload */
 #define PLAN_FILE_MIN  ((uint64_t)4 << 20)
-#define PLAN_OUTPUTS   2
+#define PLAN_OUTPUTS   3
 
 struct plan {
     uint64_t buffer_memory, table_bytes /* a hint, hours old */, part_size /* PartSize=; 0: auto */;

@@ -49,13 +49,13 @@ struct output_record {
     size_t object_count;
 };
 
+#define RECORD_OUTPUTS 3 /* a format each */
+
 /* How many items and, for each output, parts (over all its objects) stood before a cut. */
 struct cut_record {
     uint64_t items;
-    size_t parts[2];
+    size_t parts[RECORD_OUTPUTS];
 };
-
-#define RECORD_OUTPUTS 2
 
 struct backup_record {
     unsigned references; /* counted on the loop; a worker that renders the record holds one */
@@ -76,7 +76,7 @@ struct backup_record {
     size_t output_count;
     struct cut_record *cuts;
     size_t cut_count;
-    char *csv_header; /* csv: the columns, once they are known */
+    char *csv_header; /* csv: the columns, once they are known: of csv_columns_save() */
 };
 
 /* Empty; one reference is the caller's. */
@@ -94,6 +94,12 @@ void object_record_sum(struct object_record *object);
 
 uint64_t backup_record_stored(const struct backup_record *record); /* bytes of all objects */
 size_t backup_record_objects(const struct backup_record *record);
+
+/*
+ * The columns of csv: those that `csv_header` holds, or, while it holds none, the table's keys, to which the first page's attributes
+ * are to be added. The caller's reference.
+ */
+struct csv_columns *record_columns(const struct backup_record *record);
 
 /* The output of that format; NULL where the backup has none. */
 const struct output_record *backup_record_output(const struct backup_record *record, enum stream_format format);

@@ -28,6 +28,9 @@ enum resume_verdict resume_judge(const struct checkpoint_run *run, const struct 
 /* The outputs that a job asks for, dynamodb-json first, into an empty record. */
 void record_plan_outputs(struct backup_record *record, const struct job_config *job);
 
+/* csv's columns, where the job names them and the record has none yet. */
+void record_take_columns(struct backup_record *record, const struct job_config *job);
+
 /* "dynamodb-json/gzip json/none". The caller frees. */
 char *record_formats(const struct backup_record *record);
 

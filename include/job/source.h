@@ -55,10 +55,11 @@ struct source_output {
     enum stream_compression compression;
     struct source_object *objects;
     size_t object_count;
-    uint64_t size, items; /* sums; SOURCE_UNKNOWN where one is */
+    uint64_t size, items;        /* sums; SOURCE_UNKNOWN where one is */
+    struct csv_columns *columns; /* of csv; NULL: not told */
 };
 
-#define SOURCE_OUTPUTS   2
+#define SOURCE_OUTPUTS   3
 #define SOURCE_MANIFESTS 2
 
 /* What backup.json says of a manifest of DynamoDB's form that stands beside it. */

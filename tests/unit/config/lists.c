@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses and tags over several lines. */
+/* Addresses and tags over several lines, columns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,6 +38,39 @@ static void what_is_no_address_is_named(void **state) {
         assert_non_null(strstr(error.message, "is no mail address"));
         config_list_free(list);
     }
+}
+
+static void columns_come_back_as_they_were_written(void **state) {
+    (void)state;
+    static const char *const names[] = {"id", "full name", "a,b", "say \"no\"", "\xc4\x91i\xe1\xbb\x83m", "#n"};
+    static const char *const texts[] = {
+        "id,\"full name\",\"a,b\",\"say \"\"no\"\"\",\xc4\x91i\xe1\xbb\x83m,#n",
+        " \"id\" \"full name\" , \"a,b\"\t\"say \"\"no\"\"\",\xc4\x91i\xe1\xbb\x83m   #n ",
+    };
+    for (size_t i = 0; i < array_length(texts); i++) {
+        config_list list = config_list_new();
+        _cleanup_buffer_ struct buffer text = BUFFER_INIT(BUFFER_OURS);
+        assert_true(config_columns_add(&list, texts[i], NULL));
+        assert_int_equal(config_list_length(list), array_length(names));
+        for (size_t k = 0; k < array_length(names); k++)
+            assert_string_equal(list[k], names[k]);
+        config_columns_format(list, &text);
+        assert_string_equal(text.data, texts[0]);
+        config_list_free(list);
+    }
+}
+
+static void columns_have_an_end(void **state) {
+    (void)state;
+    config_list list = config_list_new();
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    _cleanup_error_ struct error error = {0};
+    for (unsigned i = 0; i < CONFIG_COLUMNS_MOST; i++)
+        buffer_printf(&text, "%sc%u", i ? "," : "", i);
+    assert_true(config_columns_add(&list, text.data, NULL));
+    assert_false(config_columns_add(&list, "more", &error));
+    assert_non_null(strstr(error.message, "more than 1024"));
+    config_list_free(list);
 }
 
 static void tags_become_the_headers_form(void **state) {
@@ -89,9 +122,13 @@ static void lengths_are_counted_in_characters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_and_commas_add_up),           cmocka_unit_test(what_is_no_address_is_named),
-        cmocka_unit_test(tags_become_the_headers_form),      cmocka_unit_test(tags_that_s3_refuses_are_refused),
+        cmocka_unit_test(lines_and_commas_add_up),
+        cmocka_unit_test(what_is_no_address_is_named),
+        cmocka_unit_test(tags_become_the_headers_form),
+        cmocka_unit_test(tags_that_s3_refuses_are_refused),
         cmocka_unit_test(lengths_are_counted_in_characters),
+        cmocka_unit_test(columns_come_back_as_they_were_written),
+        cmocka_unit_test(columns_have_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

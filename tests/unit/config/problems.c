@@ -39,12 +39,23 @@ static void what_is_not_built_is_known(void **state) {
     (void)state;
     expect_problem("[Link]\nVia=s3\n", 1, "[Link]", "not supported yet");
     expect_problem("[Job]\nPingUrl=https://x\n", 2, "PingUrl", "not supported yet");
-    expect_problem("Columns=a b\n", 1, "Columns", "not supported yet");
     expect_problem("[Scan]\nMethod=export\n", 2, "Method", "export is not supported yet");
-    expect_problem("Format=json csv\n", 1, "Format", "csv is not supported yet");
     expect_problem("[Credentials]\nSource=container\n", 2, "Source", "container is not supported yet");
     expect_main_problem("[Daemon]\nMetricsFile=/x\n", 2, "MetricsFile", "not supported yet");
     expect_main_problem("[Endpoints]\nKMS=http://x\n", 2, "KMS", "not supported yet");
+}
+
+static void columns_that_are_none_are_refused(void **state) {
+    (void)state;
+    expect_problem("Format=json\nColumns=a b\n", 2, "Columns", "does nothing without csv in Format");
+    expect_problem("Format=csv\nColumns=a, b,,c\n", 2, "Columns", "a name is empty");
+    expect_problem("Format=csv\nColumns=a,\n", 2, "Columns", "a name is empty");
+    expect_problem("Format=csv\nColumns=a,\"\"\n", 2, "Columns", "a name is empty");
+    expect_problem("Format=csv\nColumns=a b a\n", 2, "Columns", "\"a\": it is there twice");
+    expect_problem("Format=csv\nColumns=a,_more\n", 2, "Columns", "_more is the last column already");
+    expect_problem("Format=csv\nColumns=a,\"b\n", 2, "Columns", "begins with a quote ends with one");
+    expect_problem("Format=csv\nColumns=a,b\"c\n", 2, "Columns", "stands in double quotes");
+    expect_problem("Format=csv\n[Drill]\nSchedule=@weekly\n", 3, "Schedule", "csv alone does not restore");
 }
 
 static void the_daemons_sections_stand_in_the_main_file(void **state) {
@@ -102,7 +113,7 @@ static void values_out_of_range_say_what_is_accepted(void **state) {
     expect_problem("[Job]\nWarnItemsDrop=20\n", 2, "WarnItemsDrop", "0% to 100%");
     expect_problem("[Job]\nOverlap=quue\n", 2, "Overlap", "accepted: skip or queue; did you mean queue?");
     expect_problem("Format=jsn\n", 1, "Format",
-                   "accepted: dynamodb-json and json, one or several separated by blanks; did you mean json?");
+                   "accepted: dynamodb-json, json and csv, one or several separated by blanks; did you mean json?");
     expect_problem("Compression=lz4\n", 1, "Compression", "gzip, none or zstd");
     expect_problem("PartSize=6G\n", 1, "PartSize", "a size (bytes, or with K, M, G) from 64K to 5G, or auto");
     expect_problem("Prefix=/x\n", 1, "Prefix", "do not begin with '/'");
@@ -219,7 +230,8 @@ static void memory_too_small_for_a_job_says_the_minimum(void **state) {
         strstr(found, "main.conf:2: BufferMemory: for job students: 20M of BufferMemory is too small for this job; "
                       "accepted: 24M or more"));
     expect_problem("PartSize=40M\n", 1, "PartSize", "accepted: 96M or more");
-    expect_problem("Format=json\nPartSize=1M\n", 2, "PartSize", "too small for json: S3 takes parts from 5M to 5G");
+    expect_problem("Format=json\nPartSize=1M\n", 2, "PartSize",
+                   "too small for json and csv: S3 takes parts from 5M to 5G");
     config_unref(parse_job("", "PartSize=64K\n"));
 }
 
@@ -304,6 +316,7 @@ int main(void) {
         cmocka_unit_test(a_key_of_another_section_names_it),
         cmocka_unit_test(an_unknown_section_is_told_once_and_its_keys_are_not),
         cmocka_unit_test(what_is_not_built_is_known),
+        cmocka_unit_test(columns_that_are_none_are_refused),
         cmocka_unit_test(the_daemons_sections_stand_in_the_main_file),
         cmocka_unit_test(a_key_given_twice_is_told),
         cmocka_unit_test(a_line_that_is_none_is_told),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/lists.h"
 #include "config/save.h"
 #include "parsing.h"
 
@@ -20,9 +21,9 @@
     "[Credentials]\nSource=profile\nProfile=my profile\nRoleArn=arn:aws:iam::123456789012:role/R\nExternalId=a:b\n"    \
     "SessionName=me\nDuration=30min\n"                                                                                 \
     "[Scan]\nSegments=17\nConsistentRead=yes\nReadCapacity=25%\n"                                                      \
-    "[Destination]\nBucket=student-backup\nPrefix=\nFormat=json dynamodb-json\nCompression=zstd\nPartSize=6M\n"        \
+    "[Destination]\nBucket=student-backup\nPrefix=\nFormat=csv json dynamodb-json\nCompression=zstd\nPartSize=6M\n"    \
     "StorageClass=STANDARD_IA\nKmsKeyId=alias/k\nExpectedBucketOwner=123456789012\nTags=a=b c, d=\nTags=e/f=100%\n"    \
-    "RoleArn=arn:aws:iam::123456789012:role/D\n"                                                                       \
+    "Columns=id, \"full name\", \"a,\"\"b\"\nRoleArn=arn:aws:iam::123456789012:role/D\n"                               \
     "[Email]\nFrom=Backup <backup@example.org>\nTo=a@example.org, b@example.org\nTo=c@example.org\n"                   \
     "Cc=d@example.org\nReplyTo=e@example.org\nOn=failure\nLinkExpires=2h\nRegion=us-east-1\n"                          \
     "[CloudWatch]\nLogGroup=/backups\nLogStream=s\nRetentionDays=30\nRegion=us-east-1\n"                               \
@@ -65,7 +66,10 @@ static void every_setting_comes_back(void **state) {
     assert_int_equal(job->read_capacity.value, 25);
     assert_true(job->read_capacity.percent);
     assert_string_equal(job->prefix, "");
-    assert_int_equal(job->formats, CONFIG_JSON | CONFIG_DYNAMODB_JSON);
+    assert_int_equal(job->formats, CONFIG_JSON | CONFIG_DYNAMODB_JSON | CONFIG_CSV);
+    assert_int_equal(config_list_length(job->columns), 3);
+    assert_string_equal(job->columns[1], "full name");
+    assert_string_equal(job->columns[2], "a,\"b");
     assert_int_equal(job->compression, CONFIG_COMPRESSION_ZSTD);
     assert_int_equal(job->part_size, 6 << 20);
     assert_string_equal(job->tags, "a=b%20c&d=&e%2Ff=100%25");
@@ -104,6 +108,16 @@ static void a_read_capacity_in_units_comes_back(void **state) {
 }
 
 /* Broke: what looked like a default was left out, and nothing to restore by was left. */
+/* Columns= in the main file is for those jobs that make csv. */
+static void columns_of_no_csv_are_not_kept(void **state) {
+    (void)state;
+    struct config *config = parse_good("[Destination]\nColumns=a b\n", GOOD_JOB);
+    struct config *restored = there_and_back(config, config);
+    assert_null(config->jobs[0]->columns[0]);
+    config_unref(restored);
+    config_unref(config);
+}
+
 static void a_table_of_any_name_comes_back(void **state) {
     (void)state;
     struct config *config = parse_good("", "[Job]\nTable=none\n[Destination]\nBucket=none\nPrefix=none\n");
@@ -147,6 +161,7 @@ int main(void) {
         cmocka_unit_test(every_setting_comes_back),
         cmocka_unit_test(defaults_come_back),
         cmocka_unit_test(a_read_capacity_in_units_comes_back),
+        cmocka_unit_test(columns_of_no_csv_are_not_kept),
         cmocka_unit_test(a_table_of_any_name_comes_back),
         cmocka_unit_test(a_proxys_password_is_never_saved),
         cmocka_unit_test(what_is_not_accepted_any_more_is_named),

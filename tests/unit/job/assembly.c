@@ -194,6 +194,41 @@ static void a_full_upload_goes_on_in_the_next_object(void **state) {
     assert_int_equal(cloud_uploads(line->world->cloud), 0);
 }
 
+/* Every object of csv begins with the header, the next ones too, and ends with a row's end; a page without items adds nothing. */
+static void every_object_of_csv_has_the_header(void **state) {
+    struct line *line = *state;
+    struct backup_record *record = line->record;
+    const struct output_record *output = &record->outputs[0];
+    unsigned expected = 0;
+    line->plan.parts_most = 8;
+    record->outputs[record->output_count++] = (struct output_record){.format = FORMAT_CSV};
+    open_assembly(line);
+    feed_all(line, 30, 3 * MIB);
+    finish(line);
+    assert_true(output->object_count >= 2);
+    assert_string_equal(record->csv_header, "[\"id\",\"pad\",\"_more\"]");
+    assert_string_equal(output->objects[1].key, "p/backup-20250706-020000-1a2b3c4d.2.csv");
+    for (size_t i = 0; i < output->object_count; i++) {
+        const struct cloud_object *object = cloud_find(line->world->cloud, output->objects[i].key);
+        const char *text = object->bytes.data;
+        assert_true(strncmp(text, "id,pad,_more\r\ni", 15) == 0);
+        assert_string_equal(text + object->bytes.length - 3, ",\r\n");
+        for (const char *at = text; (at = strstr(at, "\r\ni")); expected++)
+            assert_int_equal(strtoul(at += 3, NULL, 10), expected);
+    }
+    assert_int_equal(expected, line->items);
+}
+
+/* A page in the worker's hands reads the columns when nobody else has them any more. */
+static void columns_live_as_long_as_a_worker_reads_them(void **state) {
+    struct line *line = *state;
+    line->record->outputs[line->record->output_count++] = (struct output_record){.format = FORMAT_CSV};
+    open_assembly(line);
+    for (unsigned i = 0; i < 4; i++)
+        feed(line, 3 * MIB);
+    assembly_free(take_pointer(line->assembly));
+}
+
 static void on_lost(void *arg, const struct error *error) {
     (void)arg;
     fail_msg("%s", error->message);
@@ -344,6 +379,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_LINE(a_full_upload_goes_on_in_the_next_object),
         cmocka_unit_test(a_full_upload_that_is_interrupted_goes_on_in_the_next_object),
+        WITH_LINE(every_object_of_csv_has_the_header),
+        WITH_LINE(columns_live_as_long_as_a_worker_reads_them),
         WITH_LINE(a_page_alone_is_one_put),
         WITH_LINE(a_cut_is_one_number_of_items_for_both),
         WITH_LINE(a_single_put_whose_answer_was_lost_is_settled_by_head),

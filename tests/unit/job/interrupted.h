@@ -17,6 +17,9 @@ struct world *begin_files(unsigned segments);
 /* Both formats: an upload of three parts and the end, as many files, and an empty page. */
 struct world *begin_both(unsigned segments);
 
+/* All three formats: two uploads. */
+struct world *begin_all(unsigned segments);
+
 /* Below data/ stands what the manifest names, and nothing else: ImportTable reads whatever lies there. */
 void assert_data_is_the_manifests(const struct world *world);
 

@@ -82,7 +82,7 @@ static unsigned each_request(struct world *(*make)(unsigned), unsigned segments,
                              bool carried_out) {
     _cleanup_free_ char *whole = NULL;
     unsigned requests = requests_of_a_run(make, segments, &whole), kept = 0, bound = 2 * pages_a_cut + 6 + segments + 1;
-    unsigned step = make == begin_both && segments > 1 ? 3 : 1; /* the order of requests is any there */
+    unsigned step = make == begin_files || (make == begin_both && segments == 1) ? 1 : 3;
     for (unsigned i = 0; i < requests; i += step * pace()) {
         struct world *world = make(segments);
         kill_and_resume(world, carried_out, i, bound);
@@ -123,6 +123,21 @@ static void both_formats_of_one_segment_whose_last_request_was_carried_out(void 
 static void both_formats_of_eight_segments(void **state) {
     (void)state;
     each_request(begin_both, 8, 6, false);
+}
+
+static void all_formats_of_one_segment(void **state) {
+    (void)state;
+    assert_true(each_request(begin_all, 1, 6, false) > 10 / pace());
+}
+
+static void all_formats_of_one_segment_whose_last_request_was_carried_out(void **state) {
+    (void)state;
+    assert_true(each_request(begin_all, 1, 6, true) > 10 / pace());
+}
+
+static void all_formats_of_eight_segments(void **state) {
+    (void)state;
+    each_request(begin_all, 8, 6, false);
 }
 
 /* ------------------------------------------------------------ a stop at any request */
@@ -176,6 +191,11 @@ static void both_formats_of_one_segment_stopped(void **state) {
     each_stop(begin_both, 1, 2);
 }
 
+static void all_formats_of_one_segment_stopped(void **state) {
+    (void)state;
+    each_stop(begin_all, 1, 2);
+}
+
 static void both_formats_of_eight_segments_stopped(void **state) {
     (void)state;
     each_stop(begin_both, 8, 4);
@@ -216,9 +236,13 @@ int main(void) {
         cmocka_unit_test(both_formats_of_one_segment),
         cmocka_unit_test(both_formats_of_one_segment_whose_last_request_was_carried_out),
         cmocka_unit_test(both_formats_of_eight_segments),
+        cmocka_unit_test(all_formats_of_one_segment),
+        cmocka_unit_test(all_formats_of_one_segment_whose_last_request_was_carried_out),
+        cmocka_unit_test(all_formats_of_eight_segments),
         cmocka_unit_test(files_of_one_segment_stopped),
         cmocka_unit_test(files_of_eight_segments_stopped),
         cmocka_unit_test(both_formats_of_one_segment_stopped),
+        cmocka_unit_test(all_formats_of_one_segment_stopped),
         cmocka_unit_test(both_formats_of_eight_segments_stopped),
         cmocka_unit_test(a_run_killed_at_every_cut_still_ends),
     };

@@ -99,6 +99,28 @@ static void what_would_make_another_backup_starts_over(void **state) {
     }
 }
 
+/* What was asked for counts; what a first page had is the run's own. */
+static void other_columns_are_another_csv(void **state) {
+    (void)state;
+    char *columns[] = {TEXT("id"), TEXT("full name"), NULL}, *none[] = {NULL};
+    struct job_config job = job_of();
+    struct checkpoint_run run = run_of();
+    struct resume_now now = {.job = &job, .now = NOW};
+    job.columns = columns;
+    run.settings = TEXT("{\"Destination\":{\"Format\":[\"csv\"],\"Columns\":[\"id,\\\"full name\\\"\"]}}");
+    run.csv_header = TEXT("[\"id\",\"full name\",\"_more\"]");
+    expect(&run, &now, RESUME_GO_ON, NULL); /* no csv at all: the columns do not count */
+    job.formats = CONFIG_CSV;
+    run.formats = TEXT("csv/none");
+    expect(&run, &now, RESUME_GO_ON, NULL);
+    job.columns = none;
+    expect(&run, &now, RESUME_START_OVER, "its list of columns was id,\"full name\" and is none now");
+    run.settings = TEXT("{\"Destination\":{\"Format\":[\"csv\"]}}");
+    expect(&run, &now, RESUME_GO_ON, NULL);
+    job.columns = columns;
+    expect(&run, &now, RESUME_START_OVER, "its list of columns was none and is id,\"full name\" now");
+}
+
 static void its_last_cut_must_be_young_enough(void **state) {
     (void)state;
     struct job_config job = job_of();
@@ -198,6 +220,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_of_the_same_job_goes_on),
         cmocka_unit_test(what_would_make_another_backup_starts_over),
+        cmocka_unit_test(other_columns_are_another_csv),
         cmocka_unit_test(its_last_cut_must_be_young_enough),
         cmocka_unit_test(without_its_job_it_is_abandoned),
         cmocka_unit_test(one_that_was_given_up_or_kills_its_process_never_goes_on),

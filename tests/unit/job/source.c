@@ -70,6 +70,28 @@ static void what_does_not_add_up_is_refused(void **state) {
     expect_refused("{\"version\":1,\n\"id\":\"x\"", "no record of a backup");
 }
 
+#define CSV(columns)                                                                                                   \
+    HEAD                                                                                                               \
+        ",\n\"outputs\":[{\"format\":\"csv\",\"compression\":\"none\",\"columns\":" columns                            \
+        ",\"objects\":[{\"key\":\"k\",\"size\":30,\"items\":3,\"etag\":\"e\",\"crc32\":\"AAAAAQ==\",\"parts\":[" PART( \
+            0, 30, 3) "]}]}]"
+
+static void csv_has_columns_and_does_not_restore(void **state) {
+    (void)state;
+    struct error error = {0};
+    size_t length;
+    struct source *source = parse_sealed(CSV("[\"id\",\"a/b,c\",\"_more\"]"), false, &error);
+    assert_non_null(source);
+    assert_string_equal(csv_columns_header(source->outputs[0].columns, &length), "id,\"a/b,c\",_more");
+    assert_int_equal(source_restorable(source, &error), SIZE_MAX);
+    assert_int_equal(error.code, ERROR_INVALID);
+    assert_non_null(strstr(error.message, "csv alone"));
+    error_clear(&error);
+    source_unref(source);
+    expect_refused(CSV("[\"id\"]"), "no list of names");
+    expect_refused(CSV("[1,\"_more\"]"), "no list of names");
+}
+
 static void a_lenient_reader_keeps_what_is_wrong_as_damage(void **state) {
     (void)state;
     struct error error = {0};
@@ -244,6 +266,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_record_is_taken),
         cmocka_unit_test(what_does_not_add_up_is_refused),
+        cmocka_unit_test(csv_has_columns_and_does_not_restore),
         cmocka_unit_test(a_lenient_reader_keeps_what_is_wrong_as_damage),
         cmocka_unit_test(any_changed_byte_breaks_the_seal),
         cmocka_unit_test(what_a_run_writes_is_what_is_read),

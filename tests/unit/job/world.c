@@ -391,6 +391,24 @@ static void meet_plain(unsigned *met, const struct world *world, const struct bu
     json_object_put(array);
 }
 
+/* A header per object, always the same; the ids of the rows. (No cell of theirs needs a quote.) */
+static void meet_rows(unsigned *met, const struct world *world, const struct buffer *text, const char *header) {
+    size_t length = strlen(header);
+    const char *at = text->data + length;
+    assert_true(text->length >= length + 2 && strncmp(text->data, header, length) == 0);
+    assert_string_equal(text->data + text->length - 2, "\r\n");
+    while (strcmp(at, "\r\n") != 0) {
+        const char *end = strstr(at + 2, "\r\n");
+        size_t commas = 0;
+        assert_non_null(end);
+        meet(met, world, at + 2);
+        for (const char *comma = at; (comma = memchr(comma, ',', (size_t)(end - comma))); comma++)
+            commas++;
+        assert_int_equal(commas, 2);
+        at = end;
+    }
+}
+
 static void meet_lines(unsigned *met, const struct world *world, const struct buffer *text) {
     if (meet_large(met, world, text, "{\"Item\":{\"id\":{\"S\":\""))
         return;
@@ -437,6 +455,10 @@ static void check_output(const struct world *world, struct json_object *output) 
     unsigned *met = x_calloc(world->items + 1, sizeof *met);
     struct json_object *objects = json_array_at(output, "objects");
     bool plain = strcmp(json_string(output, "format"), "json") == 0;
+    bool rows = strcmp(json_string(output, "format"), "csv") == 0;
+    if (rows)
+        assert_string_equal(json_object_to_json_string_ext(json_array_at(output, "columns"), JSON_C_TO_STRING_PLAIN),
+                            "[\"id\",\"pad\",\"_more\"]");
     for (size_t i = 0; i < json_object_array_length(objects); i++) {
         struct json_object *record = json_object_array_get_idx(objects, i);
         const struct cloud_object *object = stored(world, json_string(record, "key"));
@@ -444,6 +466,8 @@ static void check_output(const struct world *world, struct json_object *output) 
         struct buffer text = world_read(object);
         if (plain)
             meet_plain(met, world, &text);
+        else if (rows)
+            meet_rows(met, world, &text, "id,pad,_more");
         else
             meet_lines(met, world, &text);
         buffer_fini(&text);
