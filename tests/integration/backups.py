@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a backup back out of S3 as a stranger would, with boto3, and holds it to the layout of product.md."""
 import base64
+import csv
 import decimal
 import gzip
 import hashlib
+import io
 import json
 import re
+import subprocess
 import zlib
 
 ID = re.compile(r'\d{14}-[0-9a-f]{8}')
-PLAIN_NAME = re.compile(r'backup-\d{8}-\d{6}-([0-9a-f]{8})(?:\.\d+)?\.json(\.gz)?')
+PLAIN_NAME = re.compile(r'backup-\d{8}-\d{6}-([0-9a-f]{8})(?:\.\d+)?\.(json|csv)(\.gz|\.zst)?')
 
 
 def all_keys(s3, bucket, prefix=''):
@@ -142,12 +145,12 @@ class Backup:
         assert len(out) == self.record['items']
         return out
 
-    def plain_texts(self):
-        """[(the record of a plain JSON object, its text)]"""
+    def plain_texts(self, form='json'):
+        """[(the record of a plain JSON or csv object, its text)]"""
         out = []
-        for entry, data in self.stored('json'):
+        for entry, data in self.stored(form):
             name = PLAIN_NAME.fullmatch(entry['key'][len(self.prefix):])
-            assert name and name[1] == self.id[-8:], f'{entry["key"]} is not a name of product.md'
+            assert name and name[1] == self.id[-8:] and name[2] == form, f'{entry["key"]} is not a name of product.md'
             out.append((entry, unpack(entry['key'], data)))
         return out
 
@@ -157,7 +160,10 @@ class Backup:
         for entry, data in self.stored(name):
             for part in entry['parts']:
                 piece = unpack(entry['key'], data[part['offset']:part['offset'] + part['length']])
-                if name == 'dynamodb-json':
+                if name == 'csv':
+                    rows = list(csv.reader(io.StringIO(piece.decode(), newline=''), strict=True))
+                    ids = [row[0] for row in rows[part['offset'] == 0:] if row]
+                elif name == 'dynamodb-json':
                     ids = [json.loads(line)['Item']['id']['S'] for line in piece.splitlines()]
                 else:
                     text = piece.decode().strip().lstrip('[,').rstrip('],').strip()
@@ -168,4 +174,6 @@ class Backup:
 
 
 def unpack(key, data):
+    if key.endswith('.zst'):
+        return subprocess.run(['zstd', '-dcq'], input=data, stdout=subprocess.PIPE, check=True).stdout
     return gzip.decompress(data) if key.endswith('.gz') else data
