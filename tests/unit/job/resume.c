@@ -82,6 +82,7 @@ static unsigned each_request(struct world *(*make)(unsigned), unsigned segments,
                              bool carried_out) {
     _cleanup_free_ char *whole = NULL;
     unsigned requests = requests_of_a_run(make, segments, &whole), kept = 0, bound = 2 * pages_a_cut + 6 + segments + 1;
+    /* Eight segments ask in any order; all formats do what both do, and more of it. */
     unsigned step = make == begin_files || (make == begin_both && segments == 1) ? 1 : 3;
     for (unsigned i = 0; i < requests; i += step * pace()) {
         struct world *world = make(segments);
@@ -127,12 +128,12 @@ static void both_formats_of_eight_segments(void **state) {
 
 static void all_formats_of_one_segment(void **state) {
     (void)state;
-    assert_true(each_request(begin_all, 1, 6, false) > 10 / pace());
+    assert_true(each_request(begin_all, 1, 6, false) > 3 / pace());
 }
 
 static void all_formats_of_one_segment_whose_last_request_was_carried_out(void **state) {
     (void)state;
-    assert_true(each_request(begin_all, 1, 6, true) > 10 / pace());
+    assert_true(each_request(begin_all, 1, 6, true) > 3 / pace());
 }
 
 static void all_formats_of_eight_segments(void **state) {
