@@ -228,16 +228,19 @@ static void take_process(struct config *config, const struct config *current) {
     config->log_level = current->log_level;
 }
 
+/*
+ * All but [Job] as the main file's defaults: what a job was given by them may be of no use to it (a To without a From), and only in
+ * its own file is that a mistake.
+ */
 static struct config *parse(struct json_object *root, const char *name, const struct config *current,
                             struct config_problems *problems) {
     _cleanup_buffer_ struct buffer main_text = BUFFER_INIT(BUFFER_OURS), job_text = BUFFER_INIT(BUFFER_OURS);
     _cleanup_free_ char *file = x_printf("%s.conf", name);
     buffer_printf(&main_text, "[Daemon]\nBufferMemory=%" PRIu64 "\n", current->buffer_memory);
-    write_section(&main_text, root, config_sections[SECTION_ENDPOINTS].name);
     buffer_add(&job_text, "\n");
     for (int i = 0; i < CONFIG_SECTIONS; i++)
-        if (!config_sections[i].main_only)
-            write_section(&job_text, root, config_sections[i].name);
+        if (i != SECTION_DAEMON)
+            write_section(i == SECTION_JOB ? &job_text : &main_text, root, config_sections[i].name);
     struct config_text main_file = {"the settings of an interrupted run", main_text.data, main_text.length};
     struct config_text job_file = {file, job_text.data, job_text.length};
     return config_parse(&main_file, &job_file, 1, no_environment, problems);

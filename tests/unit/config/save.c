@@ -107,6 +107,20 @@ static void a_read_capacity_in_units_comes_back(void **state) {
     config_unref(config);
 }
 
+/* Broke: as the job's own, To without From was refused, and the run started over. */
+static void what_the_main_file_gives_in_vain_is_no_mistake(void **state) {
+    (void)state;
+    struct config *config = parse_good("[Credentials]\nProfile=p\nExternalId=ab\nSessionName=se\nDuration=2h\n"
+                                       "[Email]\nTo=a@example.org\nCc=b@example.org\nReplyTo=c@example.org\n"
+                                       "[CloudWatch]\nLogStream=s\nRetentionDays=30\n",
+                                       GOOD_JOB "[Credentials]\nSource=env\n");
+    struct config *restored = there_and_back(config, config);
+    assert_string_equal(restored->jobs[0]->mail_to[0], "a@example.org");
+    assert_null(restored->jobs[0]->mail_from);
+    config_unref(restored);
+    config_unref(config);
+}
+
 /* Broke: what looked like a default was left out, and nothing to restore by was left. */
 /* Columns= in the main file is for those jobs that make csv. */
 static void columns_of_no_csv_are_not_kept(void **state) {
@@ -161,6 +175,7 @@ int main(void) {
         cmocka_unit_test(every_setting_comes_back),
         cmocka_unit_test(defaults_come_back),
         cmocka_unit_test(a_read_capacity_in_units_comes_back),
+        cmocka_unit_test(what_the_main_file_gives_in_vain_is_no_mistake),
         cmocka_unit_test(columns_of_no_csv_are_not_kept),
         cmocka_unit_test(a_table_of_any_name_comes_back),
         cmocka_unit_test(a_proxys_password_is_never_saved),
