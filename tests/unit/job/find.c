@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What list, show and link see: the catalog of a job, and a backup by each of its names. */
+/* What list and show see: the catalog of a job, and a backup by each of its names. */
 #include "job/find.h"
 #include "world.h"
 
 #include "base/json.h"
 #include "job/catalog.h"
-#include "job/links.h"
 #include "state/history.h"
 
 #define FIRST  "01751767200000-aaaaaaaa"
@@ -503,83 +502,6 @@ static void a_search_cancelled_while_a_record_is_parsed_leaves_nothing(void **st
     assert_int_equal(shelf->times, 1);
 }
 
-/* ------------------------------------------------------------ links */
-
-struct signing {
-    struct shelf *shelf;
-    size_t count;
-    bool has_region;
-};
-
-static void on_links(void *arg, const struct link_list *links, const struct error *error) {
-    struct signing *signing = arg;
-    note_error(signing->shelf, error);
-    signing->count = links ? links->count : 0;
-    signing->has_region = links && strstr(links->items[0].url, "eu-west-1");
-}
-
-static void sign(struct signing *signing, char **keys, size_t count) {
-    struct shelf *shelf = signing->shelf;
-    struct links_request request = {.engine = jobs_engine(shelf->jobs),
-                                    .config = shelf->world->config,
-                                    .job = job_of(shelf, "students"),
-                                    .keys = keys,
-                                    .key_count = count,
-                                    .expires = HOUR_MS};
-    shelf->over = false;
-    links_start(&request, on_links, signing);
-    run_until(&shelf->world->loop, &shelf->over);
-}
-
-static void links_are_signed_where_the_object_stands(void **state) {
-    struct signing signing = {.shelf = *state};
-    char a[] = "p/a", b[] = "p/b", *keys[] = {a, b};
-    cloud_put(signing.shelf->world->cloud, "p/a", "r", "x", 1);
-    sign(&signing, keys, 2);
-    assert_int_equal(signing.count, 2);
-    assert_true(signing.has_region);
-}
-
-static void no_link_leads_to_what_is_not_there(void **state) {
-    struct signing signing = {.shelf = *state};
-    char a[] = "p/a", *keys[] = {a};
-    sign(&signing, keys, 1);
-    assert_int_equal(signing.shelf->code, ERROR_NOT_FOUND);
-    assert_int_equal(signing.count, 0);
-}
-
-static void links_that_may_not_be_made_say_why(void **state) {
-    struct signing signing = {.shelf = *state};
-    struct cloud *cloud = signing.shelf->world->cloud;
-    char a[] = "p/a", *keys[] = {a};
-    cloud_put(cloud, "p/a", "r", "x", 1);
-    cloud_rule(cloud,
-               &(struct cloud_rule){.match = "HEAD", .act = CLOUD_REFUSE, .status = 403, .code = "AccessDenied"});
-    sign(&signing, keys, 1);
-    assert_int_equal(signing.shelf->code, ERROR_DENIED);
-    assert_int_equal(signing.count, 0);
-}
-
-static void links_taken_back_at_any_moment_leave_nothing(void **state) {
-    struct signing signing = {.shelf = *state};
-    struct shelf *shelf = signing.shelf;
-    char a[] = "p/a", *keys[] = {a};
-    struct links_request request = {.engine = jobs_engine(shelf->jobs),
-                                    .config = shelf->world->config,
-                                    .job = job_of(shelf, "students"),
-                                    .keys = keys,
-                                    .key_count = 1,
-                                    .expires = HOUR_MS};
-    links_cancel(links_start(&request, on_links, &signing));
-    cloud_rule(shelf->world->cloud, &(struct cloud_rule){.match = "HEAD", .act = CLOUD_HOLD});
-    struct links *links = links_start(&request, on_links, &signing);
-    world_until_held(shelf->world, "HEAD", 1);
-    links_cancel(links);
-    cloud_forget_held(shelf->world->cloud);
-    links_cancel(NULL);
-    assert_int_equal(shelf->times, 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SHELF(an_empty_bucket_has_no_backups),
@@ -604,10 +526,6 @@ int main(void) {
         WITH_SHELF(a_search_cancelled_at_any_moment_leaves_nothing),
         WITH_SHELF(a_record_is_not_parsed_on_the_loop),
         WITH_SHELF(a_search_cancelled_while_a_record_is_parsed_leaves_nothing),
-        WITH_SHELF(links_are_signed_where_the_object_stands),
-        WITH_SHELF(no_link_leads_to_what_is_not_there),
-        WITH_SHELF(links_that_may_not_be_made_say_why),
-        WITH_SHELF(links_taken_back_at_any_moment_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
