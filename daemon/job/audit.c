@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  *     COMMITTED  HEAD backup.json: one of this run? then there is nothing to resume
- *     UPLOADS    object by object: ListParts, every recorded part with its size and ETag; HEAD what was one PUT
+ *     UPLOADS    object by object: ListParts, every recorded part with its size and ETag; HEAD what was one PUT. An upload that is
+ *                said to be gone is asked for again, at the retry policy's pace, before that is believed: a store may say so of one
+ *                that stands, for a moment, and starting over costs the whole scan
  *     FILES      list data/: every recorded file with its size and ETag; others are strays
  *     STRAYS     deleted
  *     LOOSE      name by name: the upload that is known, those that are listed under the very key, the object if it is the run's
@@ -13,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/retry.h"
 #include "base/memory.h"
+#include "base/random.h"
 
 enum audit_state { COMMITTED, UPLOADS, FILES, STRAYS, LOOSE, AUDITED };
 
@@ -27,6 +31,9 @@ struct audit {
     const struct output_record *files; /* NULL where the backup has none */
     size_t output, object;             /* of the plain ones */
     size_t parts_seen;
+    struct retry_record doubts; /* how often the object at hand was said to be gone */
+    struct retry_quota quota;
+    uv_timer_t timer;
     bool *seen; /* a file each */
     char *prefix, *key, *next;
     char **strays;
@@ -50,6 +57,10 @@ static void forget_ids(struct audit *audit) {
     audit->id_count = 0;
 }
 
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
 static void audit_free(struct audit *audit) {
     for (size_t i = 0; i < audit->stray_count; i++)
         free(audit->strays[i]);
@@ -60,7 +71,7 @@ static void audit_free(struct audit *audit) {
     free(audit->key);
     free(audit->next);
     error_clear(&audit->error);
-    free(audit);
+    uv_close((uv_handle_t *)&audit->timer, on_closed);
 }
 
 void audit_cancel(struct audit *audit) {
@@ -122,8 +133,26 @@ static const struct object_record *object_at(const struct audit *audit) {
 static void next_object(struct audit *audit) {
     audit->object++;
     audit->parts_seen = 0;
+    audit->doubts = (struct retry_record){0};
     x_replace(&audit->next, NULL);
     audit_step(audit);
+}
+
+static void on_time_to_ask(uv_timer_t *timer) {
+    audit_step(timer->data);
+}
+
+/* The object at hand is said to be gone: it is looked at anew, from its first part. False: that was said often enough. */
+static bool doubt(struct audit *audit) {
+    const struct error gone = {.code = ERROR_TRANSIENT, .http_status = 404};
+    int64_t delay_ms;
+    if (retry_decide(&audit->doubts, &audit->quota, NULL, &gone, -1, 0, clock_monotonic(), random_uniform, &delay_ms) !=
+        RETRY_AFTER)
+        return false;
+    audit->parts_seen = 0;
+    x_replace(&audit->next, NULL);
+    uv_timer_start(&audit->timer, on_time_to_ask, (uint64_t)delay_ms, 0);
+    return true;
 }
 
 static bool same_etag(const char *recorded, const char *listed) {
@@ -151,7 +180,7 @@ static void on_object_asked(void *arg, const struct s3_answer *answer, const str
         fail(audit, error);
     else if (is_the_runs(audit, answer) && answer->length == object_at(audit)->size)
         next_object(audit);
-    else
+    else if (answer->found || !doubt(audit))
         differ(audit, object_at(audit)->key, answer->found ? "is another than was made" : "is gone");
 }
 
@@ -170,7 +199,8 @@ static void on_parts(void *arg, const struct s3_answer *answer, const struct err
         return;
     }
     if (error && error->code == ERROR_NOT_FOUND) {
-        differ(audit, object->key, "has lost its upload: somebody, or a lifecycle rule, has aborted it");
+        if (!doubt(audit))
+            differ(audit, object->key, "has lost its upload: somebody, or a lifecycle rule, has aborted it");
         return;
     }
     if (error) {
@@ -426,6 +456,9 @@ static struct audit *audit_new(const struct audit_options *options, audit_done *
     audit->options = *options;
     audit->done = done;
     audit->arg = arg;
+    audit->quota.tokens = RETRY_TOKENS;
+    audit->timer.data = audit;
+    uv_timer_init(aws_client_loop(aws_session_client(options->bucket->session)), &audit->timer);
     audit->files = backup_record_output(record, FORMAT_DYNAMODB_JSON);
     audit->prefix = backup_data_prefix(&record->names);
     audit->key = backup_key(&record->names, "backup.json");

@@ -11,7 +11,7 @@ static struct world *begin_interrupted(void) {
     world_start(world);
     world_until_held(world, "Scan 0 k10", 1);
     world_until_asked(world, "/data/00003", 1);
-    run_for(&world->loop, 100);
+    world_until_said(world, "is recorded", 1);
     world_kill(world);
     return world;
 }
@@ -22,7 +22,7 @@ static struct world *begin_interrupted_upload(void) {
     world_start(world);
     world_until_held(world, "Scan 0 k14", 1);
     world_until_asked(world, "?partNumber=2", 1);
-    run_for(&world->loop, 100);
+    world_until_said(world, "is recorded", 1);
     world_kill(world);
     return world;
 }
@@ -50,6 +50,61 @@ static void a_vanished_upload_makes_it_start_over(void **state) {
     cloud_abort_uploads(world->cloud);
     resume(world);
     assert_starts_over(world, "lost its upload");
+    assert_int_equal(cloud_count(world->cloud, "max-parts"), 8); /* it was not believed at once */
+    end(world);
+}
+
+static const struct cloud_rule seems_gone = {
+    .match = "max-parts", .act = CLOUD_REFUSE, .status = 404, .code = "NoSuchUpload", .times = 2};
+
+/* Broke: Ceph RGW once said so of an upload that stood, and all that had been read was read again. */
+static void an_upload_that_is_said_to_be_gone_for_a_moment_is_kept(void **state) {
+    (void)state;
+    struct world *world = begin_interrupted_upload();
+    unsigned asked = cloud_count(world->cloud, "Scan ");
+    world_resume(world);
+    cloud_rule(world->cloud, &seems_gone);
+    world_finish(world);
+    assert_resumed(world, 1);
+    assert_int_equal(cloud_count(world->cloud, "max-parts"), 3);
+    assert_false(world_has_said(world, "goes on from cut 0"));
+    assert_true(cloud_count(world->cloud, "Scan ") - asked < cloud_pages(world->cloud));
+    end(world);
+}
+
+/* The same once the scan is over, when there may be an object instead, and is none; and behind the list's first page. */
+static void an_upload_to_be_completed_that_is_said_to_be_gone_for_a_moment_is_kept(void **state) {
+    (void)state;
+    struct world *world = begin_both(1);
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = ".json?uploadId=", .act = CLOUD_HOLD});
+    world_start(world);
+    world_until_held(world, ".json?uploadId=", 1);
+    world_kill(world);
+    unsigned asked = cloud_count(world->cloud, "Scan ");
+    world_resume(world);
+    struct cloud_rule rule = seems_gone;
+    rule.after = 1;
+    cloud_rule(world->cloud, &rule);
+    world_finish(world);
+    assert_resumed(world, 1);
+    assert_int_equal(cloud_count(world->cloud, "max-parts"), 5);
+    assert_int_equal(cloud_count(world->cloud, "part-number-marker"), 2);
+    assert_int_equal(cloud_count(world->cloud, "Scan "), asked);
+    end(world);
+}
+
+static void a_cancel_while_an_upload_is_in_doubt_leaves_nothing(void **state) {
+    (void)state;
+    struct world *world = begin_interrupted_upload();
+    world_resume(world);
+    cloud_rule(world->cloud,
+               &(struct cloud_rule){.match = "max-parts", .act = CLOUD_REFUSE, .status = 404, .code = "NoSuchUpload"});
+    world_until_asked(world, "max-parts", 3);
+    run_for(&world->loop, 5);
+    backup_cancel(world->backup, "cancelled by the test");
+    world_finish(world);
+    assert_int_equal(world->result.outcome, RUN_CANCELLED);
+    assert_nothing_left(world);
     end(world);
 }
 
@@ -163,7 +218,7 @@ static void items_deleted_meanwhile_leave_fewer_files(void **state) {
     world_start(world);
     world_until_held(world, "/data/00004", 1);
     world_until_asked(world, "/data/00005", 1);
-    run_for(&world->loop, 100);
+    world_until_said(world, "is recorded", 3);
     world_kill(world);
     assert_non_null(cloud_find(world->cloud, "/data/00005"));
     cloud_keep_pages(world->cloud, 7); /* three files are recorded: six pages */
@@ -330,13 +385,6 @@ static bool spoil(struct sqlite3 *db, void *arg, struct error *error) {
     return sqlite3_exec(db, arg, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static unsigned times_said(const struct world *world, const char *words) {
-    unsigned times = 0;
-    for (const char *at = world->said.data; at && (at = strstr(at, words)); at++)
-        times++;
-    return times;
-}
-
 /* As a full disk would: some entries stand, from a moment on none does. */
 static struct world *begin_spoilt(const char *statement) {
     struct world *world = begin_both(1);
@@ -344,7 +392,7 @@ static struct world *begin_spoilt(const char *statement) {
     world_start(world);
     world_until_held(world, "Scan 0 k8", 1);
     world_until_asked(world, "?partNumber=1", 1);
-    run_for(&world->loop, 100);
+    world_until_said(world, "is recorded", 1);
     struct checkpoint checkpoint;
     assert_true(world_checkpoint(world, &checkpoint)); /* and nothing is being written */
     checkpoint_fini(&checkpoint);
@@ -361,7 +409,7 @@ static void a_run_goes_on_without_a_state_and_says_so_once(void **state) {
     assert_true(cloud_release(world->cloud, "Scan"));
     world_finish(world);
     assert_resumed(world, 0);
-    assert_int_equal(times_said(world, "the state cannot be written"), 1);
+    assert_int_equal(world_times_said(world, "the state cannot be written"), 1);
     end(world);
 }
 
@@ -481,6 +529,9 @@ static void what_does_not_fit_together_starts_over(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vanished_upload_makes_it_start_over),
+        cmocka_unit_test(an_upload_that_is_said_to_be_gone_for_a_moment_is_kept),
+        cmocka_unit_test(an_upload_to_be_completed_that_is_said_to_be_gone_for_a_moment_is_kept),
+        cmocka_unit_test(a_cancel_while_an_upload_is_in_doubt_leaves_nothing),
         cmocka_unit_test(an_upload_that_vanishes_later_makes_it_start_over),
         cmocka_unit_test(a_changed_file_makes_it_start_over),
         cmocka_unit_test(a_missing_file_makes_it_start_over),

@@ -307,6 +307,22 @@ bool world_has_said(const struct world *world, const char *words) {
     return world->said.data && strstr(world->said.data, words);
 }
 
+unsigned world_times_said(const struct world *world, const char *words) {
+    unsigned times = 0;
+    for (const char *at = world->said.data; at && (at = strstr(at, words)); at++)
+        times++;
+    return times;
+}
+
+void world_until_said(struct world *world, const char *words, unsigned times) {
+    uint64_t end = uv_hrtime() + UINT64_C(60000000000);
+    while (world_times_said(world, words) < times) {
+        if (uv_hrtime() > end)
+            fail_msg("\"%s\" was not said %u times within 60 s", words, times);
+        run_for(&world->loop, 1);
+    }
+}
+
 /* ------------------------------------------------------------ what came of it */
 
 static void inflate_all(struct buffer *out, const struct buffer *in) {

@@ -84,6 +84,8 @@ void assert_whole(struct world *world);
 void assert_nothing_left(const struct world *world);
 
 bool world_has_said(const struct world *world, const char *words);
+unsigned world_times_said(const struct world *world, const char *words); /* in the world's whole life */
+void world_until_said(struct world *world, const char *words, unsigned times);
 
 /* Decompressed; the caller ends it. */
 struct buffer world_read(const struct cloud_object *object);
