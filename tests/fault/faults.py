@@ -6,7 +6,8 @@ or the run has failed, says so, and has left nothing. Prints a table; the exit s
     faults.py [--pairs N] [--seed N] [--workers N] [--only WORDS] [--list]
 
 A case is one run of one job: both formats, one segment, 9 MB, so that it has every stage. Each worker has a cloud and a daemon
-of its own (the daemon with its stall time-out cut, see quick.c); cases are dealt to whoever is free.
+of its own (the daemon with its stall time-out cut, see quick.c); cases are dealt to whoever is free. Every backup is read back out of
+S3, line by line; of each fault one, and of every pair, the tool's own restore into a table is compared as well.
 """
 import argparse
 import collections
@@ -18,7 +19,7 @@ import sys
 import time
 import traceback
 
-from world import BUCKET, BUILD, QUICK, ROLE, Place, Setup, World, Wrong, client, spread
+from world import BUCKET, BUILD, QUICK, ROLE, Knowledge, Place, Setup, World, Wrong, client, spread
 
 import items  # noqa: E402
 import state  # noqa: E402
@@ -80,7 +81,7 @@ PASSING = {
     '500': ('error', {**ONCE, 'status': 500, 'code': 'InternalError'}, ALL),
     '502 of a proxy': ('raw', {**ONCE, 'status': 502, 'body': '<html><h1>502 Bad Gateway</h1></html>'}, ALL),
     '503': ('error', {**ONCE, 'status': 503, 'code': 'SlowDown'}, ALL),
-    'throttled for 3 s': ('throttle', {'seconds': 3}, tuple(s for s in ALL if s not in METADATA)),
+    'throttled for 30 s': ('throttle', {'seconds': 30}, tuple(s for s in ALL if s not in METADATA)),
     'wrong x-amz-crc32': ('crc', ONCE, ('describe', *PAGES)),
     'a bit changed under the checksum': ('corrupt', ONCE, ('describe', *PAGES)),
     'credentials expire': ('expire', ONCE, SIGNED_ANEW),
@@ -89,7 +90,12 @@ PASSING = {
     'clock an hour behind': ('clock', {**ONCE, 'offset': -3600}, tuple(s for s in ALL if s not in METADATA)),
     'the bucket moves': ('move', {**ONCE, 'region': 'eu-central-1'}, IN_S3),
     'a page of nothing': ('empty-page', ONCE, PAGES),
+    # (the request is held, and the daemon killed; see Worker.run_and_kill)
+    'SIGKILL before it is done': ('hold', {**ONCE, 'at': 'before'}, tuple(s for s in ALL if s not in METADATA)),
+    'SIGKILL before it is answered': ('hold', {**ONCE, 'at': 'after'}, tuple(s for s in ALL if s not in METADATA)),
 }
+KILLS = tuple(fault for fault, (action, _, _) in PASSING.items() if action == 'hold')
+UNWRITTEN = ('assume role', 'describe')  # a run that dies there stands nowhere yet: nothing is resumed, and nothing is left
 NO_MAIL = tuple(stage for stage in ALL if stage not in ('mail', *METADATA))
 # A run fails at each, and takes everything back.
 LASTING = {
@@ -106,7 +112,8 @@ LASTING = {
 # What a lasting fault cannot hurt: a sweep that fails is told, and the backup stands; what Complete has made is found by asking.
 HARMLESS = {(fault, 'sweep') for fault in LASTING} | {('no JSON and no XML for ever', 'complete')}
 
-Case = collections.namedtuple('Case', 'number name faults stages lasting')
+# lasting: nothing but a failure may come of it. retry_for: in s. restores: the tool's own restore is tried as well
+Case = collections.namedtuple('Case', 'number name faults stages lasting retry_for restores')
 
 
 def rule_of(stage, fault, counts):
@@ -119,16 +126,32 @@ def rule_of(stage, fault, counts):
 
 
 def all_cases(pairs, seed):
-    singles = [((stage, fault),) for fault, (_, _, stages) in {**PASSING, **LASTING}.items() for stage in stages]
+    singles = [[((stage, fault),) for stage in stages] for fault, (_, _, stages) in {**PASSING, **LASTING}.items()]
     dice = random.Random(seed)
-    common = [(stage, fault) for stage, fault in itertools.chain(*singles) if stage not in METADATA]
+    common = [(stage, fault) for stage, fault in itertools.chain(*itertools.chain(*singles)) if stage not in METADATA]
     doubles = [tuple(dice.sample(common, 2)) for _ in range(pairs)]
-    cases = []
+    restored = {dice.choice(cases) for cases in singles}
     own = [(('state', name),) for name in state.STORIES]
-    for number, faults in enumerate(own + singles + doubles):
-        cases.append(Case(number, f'case-{number:03}', tuple(fault for _, fault in faults), tuple(stage for stage, _ in faults),
-                          any(fault in LASTING and (fault, stage) not in HARMLESS for stage, fault in faults)))
-    return cases
+    return [case_of(number, faults, len(faults) > 1 or faults in restored or faults in own)
+            for number, faults in enumerate([*own, *itertools.chain(*singles), *doubles])]
+
+
+def case_of(number, faults, restores):
+    lasting = any(fault in LASTING and (fault, stage) not in HARMLESS for stage, fault in faults)
+    only_lasting = all(fault in LASTING for _, fault in faults)
+    return Case(number, f'case-{number:03}', tuple(fault for _, fault in faults), tuple(stage for stage, _ in faults), lasting,
+                LASTING_RETRY_FOR if lasting or only_lasting else RETRY_FOR, restores)
+
+
+def takes_long(case):
+    """Half a minute of throttles, or a sweep that fails for as long as its run is patient: those come first, and nobody waits for the
+    last of them alone."""
+    patient = case.retry_for == RETRY_FOR and any(fault in LASTING for fault in case.faults)
+    return patient or any(fault.startswith('throttled') for fault in case.faults)
+
+
+def dies_unwritten(case):
+    return any(fault in KILLS and stage in UNWRITTEN for stage, fault in zip(case.stages, case.faults))
 
 
 class Worker:
@@ -146,8 +169,8 @@ class Worker:
 
     def write_job(self, setup, case):
         sections = {'Email': {'From': 'b@example.edu', 'To': f'{case.name}@example.edu'}} if 'mail' in case.stages else {}
-        setup.job(case.name, Job={'Table': TABLE, 'RetryFor': f'{LASTING_RETRY_FOR if case.lasting else RETRY_FOR}s'}, Credentials={'RoleArn': ROLE},
-                       Scan={'Segments': 1}, Destination={'Format': 'dynamodb-json json', 'PartSize': '5M'}, **sections)
+        setup.job(case.name, Job={'Table': TABLE, 'RetryFor': f'{case.retry_for}s'}, Credentials={'RoleArn': ROLE}, Scan={'Segments': 1},
+                  Destination={'Format': 'dynamodb-json json', 'PartSize': '5M'}, **sections)
 
     def close(self):
         try:
@@ -173,11 +196,57 @@ class Worker:
         for stage, fault in zip(case.stages, case.faults):
             self.cloud.fault(**rule_of(stage, fault, self.counts))
         local = any(stage in METADATA for stage in case.stages)  # the tool alone: the daemon has the instance's keys already
-        done = self.setup.ctl('run', case.name, *(() if local else ('--wait',)), local=local, status=None, timeout=HUNG)
-        if 'mail' in case.stages and done.returncode == 0:
-            self.setup.wait(lambda: self.mail_is_sent(case), f'the mail of {case.name}', 60)
+        if any(fault in KILLS for fault in case.faults):
+            status, words = self.run_and_kill(case, hits)
+        else:
+            done = self.setup.ctl('run', case.name, *(() if local else ('--wait',)), local=local, status=None, timeout=HUNG)
+            status, words = done.returncode, done.stderr + done.stdout
+        if 'mail' in case.stages and status == 0:
+            self.setup.wait(lambda: self.mail_is_sent(case), f'the mail of {case.name}', 90)
         hits += [rule['hits'] for rule in self.cloud.ask('/faults')]
-        return self.judge(self.setup, case, done.returncode, done.stderr + done.stdout, local)
+        return self.judge(self.setup, case, status, words, local)
+
+    def tool(self, setup, *words):
+        return subprocess.Popen([BUILD / 'dynamodb-backupctl', *words, '--config', setup.conf], text=True, env=setup.environment,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run_and_kill(self, case, hits):
+        """The daemon dies where a request of the run is held, and is started again: (status as the tool's, words)."""
+        run, dice = self.tool(self.setup, 'run', case.name, '--wait'), random.Random(case.number)
+        try:
+            self.setup.wait(lambda: run.poll() is not None or self.is_held(), 'the request at which the daemon dies', HUNG)
+            if self.is_held():
+                self.setup.kill()
+                self.cloud.release(drop=dice.random() < 0.5)  # else what was sent lands after the death
+                hits.append(1)
+                self.setup.start()
+                self.setup.wait(lambda: self.is_over(case), 'the end of the run', HUNG)
+            words, _ = run.communicate(timeout=HUNG)
+        finally:
+            run.kill()
+        return self.outcome_of(case, words) if hits else (run.returncode, words)
+
+    def outcome_of(self, case, words):
+        """As the history has it: (status, words)."""
+        know = Knowledge(self.setup.root)
+
+        def ask():
+            return know.ask('SELECT outcome, error FROM runs WHERE job = ? ORDER BY ended', case.name)
+        if not dies_unwritten(case):
+            self.setup.wait(ask, 'the run, which is no longer under way, in the history', 10)
+        rows = ask()
+        return (0, '') if rows and rows[-1][0] == 'success' else (1, rows[-1][1] if rows else words)
+
+    def is_held(self):
+        return any(rule['action'] == 'hold' and rule['hits'] for rule in self.cloud.ask('/faults'))
+
+    def is_over(self, case):
+        """Looked at twice: where a run starts over there is a moment in between."""
+        know = Knowledge(self.setup.root)
+
+        def is_idle():
+            return not know.ask('SELECT 1 FROM checkpoint WHERE job = ?', case.name) and self.job_of(case)['state'] == 'idle'
+        return is_idle() and is_idle()
 
     def judge(self, setup, case, status, words, local=False):
         """The run has ended, and its fault: a whole backup, or nothing of it."""
@@ -186,6 +255,9 @@ class Worker:
         if status == 0:
             backup = place.must_hold(self.source)
             self.must_list(setup, case, [backup.id], local)
+            if case.restores:
+                by_itself = local or case.stages == ('state',)  # the daemon, whose disk is full, cannot keep how far it came
+                self.world.must_restore(setup, f'{case.name}@latest', self.source, f'{case.name}-back', local=by_itself, timeout=HUNG)
             return 'recovered', ''
         if status != 1:
             raise Wrong(f'the tool ended with {status}: {words[-800:]}')
@@ -203,8 +275,7 @@ class Worker:
 
         def whole(meanwhile=None):
             self.cloud.bucket(BUCKET)
-            run = subprocess.Popen([BUILD / 'dynamodb-backupctl', 'run', case.name, '--wait', '--config', setup.conf], text=True,
-                                   env=setup.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            run = self.tool(setup, 'run', case.name, '--wait')
             try:
                 if meanwhile:
                     meanwhile()
@@ -224,9 +295,12 @@ class Worker:
             self.cloud.release()
             setup.close()
 
-    def mail_is_sent(self, case):
+    def job_of(self, case):
         job, = self.setup.json('status', case.name)['jobs']
-        return job['last']['mail'] == 'sent'
+        return job
+
+    def mail_is_sent(self, case):
+        return self.job_of(case)['last']['mail'] == 'sent'
 
     def must_list(self, setup, case, ids, local):
         listed = self.listed(setup, case, local)
@@ -245,15 +319,17 @@ class Worker:
             time.sleep(0.5)
 
     def calm(self):
-        """No fault, and the servers' clock and the bucket's region as they were."""
+        """No fault, and the servers' clock and the bucket's region as they were; a daemon, whatever became of the one before."""
         self.cloud.reset()
+        if not self.setup.child:
+            self.setup.start()
         self.cloud.clock(0)
         self.cloud.ask('/region', {'bucket': BUCKET, 'region': 'us-east-1'})
 
 
 def clean_counts(world, source):
     """How many requests of each kind a run makes when nothing fails."""
-    case = Case(0, 'case-clean', (), ('mail',), False)
+    case = case_of(0, (), True)._replace(name='case-clean', stages=('mail',), retry_for=RETRY_FOR)
     worker = Worker(world, [case], source, {})
     try:
         _, _, outcome, words, seconds = worker.run(case)
@@ -278,13 +354,15 @@ def judge(result):
     if outcome == 'lost':
         return words
     if len(case.faults) == 1:
-        if not all(hits):
+        if not hits or not all(hits):
             return 'the fault was never met'
+        if dies_unwritten(case):
+            return None if outcome == 'failed' else 'a run that stood nowhere came back'
         if case.lasting and outcome != 'failed':
             return 'recovered from what lasts for ever'
         if not case.lasting and outcome != 'recovered' and case.stages != ('state',):
             return f'did not recover: {words}'
-    elif outcome == 'failed' and not case.lasting:
+    elif outcome == 'failed' and not case.lasting and not dies_unwritten(case):
         return f'did not recover: {words}'
     return None
 
@@ -327,7 +405,7 @@ def main():
     with World() as world:
         source = world.table(TABLE, items.make(150, seed=5, specials=False) + items.sized(1050, 8000, seed=6))
         counts = clean_counts(world, source)
-        for result in spread(cases, min(options.workers, len(cases)), lambda _: Worker(world, cases, source, counts), Worker.run):
+        for result in spread(sorted(cases, key=takes_long, reverse=True), min(options.workers, len(cases)), lambda _: Worker(world, cases, source, counts), Worker.run):
             results.append(result)
             wrong = judge(result)
             if wrong:
@@ -338,6 +416,8 @@ def main():
     slowest = sorted(results, key=lambda result: -result[4])[:5]
     lost = print_table(results, options.pairs)
     print('slowest: ' + ', '.join(f'{title(case)} {seconds:.0f} s' for case, _, _, _, seconds in slowest))
+    restored = sum(case.restores and outcome == 'recovered' for case, _, outcome, _, _ in results)
+    print(f'{restored} backups restored by the tool, and every one read back line by line')
     print(f'{len(results)} cases in {time.monotonic() - began:.0f} s, seed {options.seed}, lost {lost}')
     print(f'{len(results) - len(bad)} passed, {len(bad)} failed, 0 skipped')
     return 1 if bad or len(results) != len(cases) else 0

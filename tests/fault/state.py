@@ -91,9 +91,7 @@ def must_refuse(setup, *words):
         status = setup.child.wait(30)
     except subprocess.TimeoutExpired:
         raise Wrong('the daemon starts on a state that it cannot write') from None
-    setup.child = None
-    setup.notify.close()
-    (setup.root / 'notify').unlink()
+    setup.gone()
     if status != 1:
         raise Wrong(f'the daemon ended with {status}: {setup.tail()}')
     for word in words:
@@ -118,8 +116,7 @@ def damaged(setup, _cloud, whole):
     setup.start()
     setup.signal(signal.SIGTERM)
     setup.child.wait(45)
-    setup.notify.close()
-    (setup.root / 'notify').unlink()
+    setup.gone()
     state = setup.root / 'state/state.db'
     for end in ('-wal', '-shm'):
         with contextlib.suppress(FileNotFoundError):

@@ -3,12 +3,17 @@
 them, each with a strict S3, an STS, an IMDS and faults of its own, so that many stories run at once and none sees another's.
 """
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import queue
+import shutil
+import sqlite3
 import sys
+import tempfile
 import threading
+import time
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS / 'lib'), str(TESTS / 'integration')]
@@ -22,7 +27,7 @@ from backups import Backup, all_keys, uploads  # noqa: E402
 from cloud import Ceph, Cloud, DynamoDBLocal, SesLocal, free_port, remove, scratch  # noqa: E402
 from conftest import ACCOUNT, HOST, HOST_ARN, INSTANCE_ROLE, REGION, ROLE, client  # noqa: E402
 from daemon import BUILD, Setup  # noqa: E402
-from items import assert_same_plain, assert_same_typed, fill  # noqa: E402
+from items import assert_same_plain, assert_same_typed, fill, python_of  # noqa: E402
 
 BUCKET = 'student-backup'
 QUICK = BUILD / 'tests/fault/dynamodb-backupd-quick'
@@ -76,6 +81,15 @@ class World:
     def table(self, name, items):
         return Source(fill(self.dynamo, name, items))
 
+    def must_restore(self, setup, backup, source, table, **options):
+        """The tool's own restore of a backup, into a table that it makes and that goes again, equals the Source."""
+        try:
+            setup.ctl('restore', backup, '--table', table, '--create', **options)
+            source.must_equal_table(self.dynamo, table)
+        finally:
+            with contextlib.suppress(self.dynamo.exceptions.ResourceNotFoundException):
+                self.dynamo.delete_table(TableName=table)
+
 
 class Source:
     """What a table holds. The first backup of each format is judged item by item, as the integration tests do it; the bytes of
@@ -99,6 +113,46 @@ class Source:
             in_full()
             with self.guard:
                 self.lines.setdefault(name, lines)
+
+    def must_equal_table(self, dynamo, table):
+        wanted, count = {item['id']['S']: item for item in self.items}, 0
+        for page in dynamo.get_paginator('scan').paginate(TableName=table):
+            count += len(page['Items'])
+            for item in page['Items']:
+                key = item['id']['S']
+                if key not in wanted or python_of(item) != python_of(wanted[key]):
+                    raise Wrong(f'{table}: {key!r} came back changed')
+        if count != len(wanted):
+            raise Wrong(f'{table} holds {count} items, not {len(wanted)}')
+
+
+class Knowledge:
+    """What a daemon's state says, read past the daemon."""
+
+    def __init__(self, root):
+        self.file = root / 'state/state.db'
+
+    def ask(self, text, *values):
+        """A reader that may not write cannot use what a death has left (SQLite then asks for recovery): a copy serves as well, and
+        leaves the recovery to the daemon."""
+        for attempt in range(20):
+            with contextlib.suppress(sqlite3.DatabaseError, FileNotFoundError):
+                return self.query(f'file:{self.file}?mode=ro', text, values)
+            with contextlib.suppress(sqlite3.DatabaseError, FileNotFoundError), tempfile.TemporaryDirectory(prefix='dbk-') as folder:
+                for one in self.file.parent.glob('state.db*'):
+                    if not one.name.endswith('-shm'):
+                        shutil.copy(one, folder)
+                return self.query(f'file:{folder}/state.db', text, values)
+            time.sleep(0.05 * attempt)
+        raise Wrong(f'{self.file} cannot be read')
+
+    @staticmethod
+    def query(name, text, values):
+        link = sqlite3.connect(name, uri=True, timeout=20)
+        try:
+            return link.execute(text, values).fetchall()
+        finally:
+            link.close()
 
 
 class Place:
@@ -150,4 +204,4 @@ def spread(jobs, workers, make, work):
                 worker.close()
 
 
-__all__ = ['BUCKET', 'BUILD', 'QUICK', 'ROLE', 'Place', 'Setup', 'Source', 'World', 'Wrong', 'client', 'spread']
+__all__ = ['BUCKET', 'BUILD', 'QUICK', 'ROLE', 'Knowledge', 'Place', 'Setup', 'Source', 'World', 'Wrong', 'client', 'spread']

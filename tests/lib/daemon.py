@@ -143,6 +143,17 @@ class Setup:
             self.child.wait()
             raise AssertionError(f'the daemon did not stop within {seconds * SLOW} s:\n{self.tail()}') from None
 
+    def kill(self):
+        """SIGKILL; start() makes another."""
+        self.child.kill()
+        self.child.wait()
+        self.gone()
+
+    def gone(self):
+        """The daemon has ended, and start() makes another."""
+        self.notify.close()
+        self.child = self.notify = None
+
     def tail(self, size=4000):
         return self.journal()[-size:]
 

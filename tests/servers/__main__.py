@@ -63,7 +63,10 @@ def main():
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    cloud = Cloud(config)
+    try:
+        cloud = Cloud(config)
+    except OSError as taken:
+        sys.exit(f'the servers cannot listen: {taken}')
     print(json.dumps(cloud.addresses()), flush=True)
     if source == '-':
         threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
