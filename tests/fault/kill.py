@@ -177,12 +177,16 @@ class Killing:
         stage.cloud.fault('dynamodb', 'delay', 'Scan', wait=0.03 * min(self.combo.segments, 4))  # so that moments can be met
         stage.setup.start()
         know = stage.begin(self.name)
-        for left in range(self.kills, 0, -1):
-            self.die_at_random(stage, know, left)
-            stage.setup.start()
-        for step in self.last_steps:
-            self.die_at(stage, know, step)
-            stage.setup.start()
+        for number, step in enumerate([None] * self.kills + [*self.last_steps]):
+            if step:
+                stage.hold(*LAST_STEPS[step])  # before there is a daemon that could be past it
+            if number:
+                stage.setup.start()
+            if step:
+                self.die_at(stage, know, step)
+            else:
+                self.die_at_random(stage, know, self.kills - number)
+        stage.setup.start()
         outcome, error = stage.wait_end(know)
         if outcome != 'success':
             raise Wrong(f'the run ended as {outcome}: {error}')
@@ -202,12 +206,10 @@ class Killing:
         self.die(stage, know, 'at random')
 
     def die_at(self, stage, know, step):
-        operation, target, at = LAST_STEPS[step]
-        stage.hold(operation, target, at)
         stage.wait(lambda: stage.is_held() or know.outcome(), step)
         stage.must_run(know)
         self.die(stage, know, step)
-        stage.cloud.release(drop=at == 'before' and self.dice.random() < 0.5)  # else it lands after the death
+        stage.cloud.release(drop=LAST_STEPS[step][2] == 'before' and self.dice.random() < 0.5)  # else it lands after the death
 
     def die(self, stage, know, where):
         stage.setup.kill()
