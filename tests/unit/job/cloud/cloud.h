@@ -36,7 +36,7 @@ struct cloud_rule {
 };
 
 struct cloud_object {
-    char *key, *run, *etag; /* MD5, as S3 makes it */
+    char *key, *run, *etag; /* MD5, as S3 makes it; of an upload "e-whole" */
     struct buffer bytes;
     unsigned parts;   /* of the upload; 0: one PUT */
     int64_t modified; /* seconds since 1970, as lists tell it; 0: not told */

@@ -29,6 +29,7 @@ struct request {
 struct upload {
     char *id, *key, *run;
     struct buffer parts[64]; /* number - 1 */
+    char *etags[64];         /* of those that came */
     unsigned count;
 };
 

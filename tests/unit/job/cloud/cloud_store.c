@@ -16,11 +16,9 @@ static const char *key_of(const struct request *request) {
     return request->path + strlen("/bkt") + (request->path[4] == '/');
 }
 
-static char *etag_of(const char *bytes, size_t length) {
-    unsigned char hash[MD5_LENGTH];
+static char *etag_of(const unsigned char *hash) {
     char *text = x_calloc(1, 2 * MD5_LENGTH + 1);
-    md5(hash, length ? bytes : "", length);
-    hex_encode(text, hash, sizeof hash);
+    hex_encode(text, hash, MD5_LENGTH);
     return text;
 }
 
@@ -36,8 +34,10 @@ static void upload_free(struct upload *upload) {
     free(upload->id);
     free(upload->key);
     free(upload->run);
-    for (size_t i = 0; i < array_length(upload->parts); i++)
+    for (size_t i = 0; i < array_length(upload->parts); i++) {
         buffer_fini(&upload->parts[i]);
+        free(upload->etags[i]);
+    }
     free(upload);
 }
 
@@ -70,8 +70,9 @@ static void object_remove(struct cloud *cloud, const char *key) {
     memmove(cloud->objects + i, cloud->objects + i + 1, (--cloud->object_count - i) * sizeof *cloud->objects);
 }
 
-struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char *run, const char *bytes,
-                               size_t length) {
+/* Takes the ETag. */
+static struct cloud_object *put(struct cloud *cloud, const char *key, const char *run, const char *bytes, size_t length,
+                                char *etag) {
     object_remove(cloud, key);
     size_t i = place_of(cloud, key);
     cloud->objects = x_realloc(cloud->objects, (cloud->object_count + 1) * sizeof(struct cloud_object *));
@@ -81,8 +82,15 @@ struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char 
     object->run = x_strdup(run);
     object->bytes = BUFFER_INIT(BUFFER_OURS);
     buffer_add_bytes(&object->bytes, length ? bytes : "", length);
-    object->etag = etag_of(bytes, length);
+    object->etag = etag;
     return object;
+}
+
+struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char *run, const char *bytes,
+                               size_t length) {
+    unsigned char hash[MD5_LENGTH];
+    md5(hash, length ? bytes : "", length);
+    return put(cloud, key, run, bytes, length, etag_of(hash));
 }
 
 void cloud_delete(struct cloud *cloud, const char *key) {
@@ -114,7 +122,8 @@ void cloud_small_parts(struct cloud *cloud) {
 
 /* ------------------------------------------------------------ objects */
 
-static void check_body(const struct request *request) {
+/* Its ETag; the caller frees. (MD5 once a body: where every instruction takes long, most of them are it and SHA-256.) */
+static char *check_body(const struct request *request) {
     unsigned char hash[MD5_LENGTH];
     uint32_t crc = crc32_update(0, request->body, request->length);
     const unsigned char bytes[] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16), (unsigned char)(crc >> 8),
@@ -128,6 +137,7 @@ static void check_body(const struct request *request) {
     base64_encode(text, hash, sizeof hash);
     if (said_md5)
         assert_string_equal(said_md5, text);
+    return etag_of(hash);
 }
 
 /* True where the request is create-only and something stands there. */
@@ -141,11 +151,11 @@ static bool refuses(struct cloud *cloud, struct request *request) {
 
 static void put_object(struct cloud *cloud, struct request *request) {
     _cleanup_free_ char *run = request_header(request, "x-amz-meta-run");
-    check_body(request);
+    _cleanup_free_ char *etag = check_body(request);
     if (refuses(cloud, request))
         return;
-    const struct cloud_object *object = cloud_put(cloud, key_of(request), run, request->body, request->length);
-    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n", object->etag);
+    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n", etag);
+    put(cloud, key_of(request), run, request->body, request->length, take_pointer(etag));
     reply(request, 200, line, "", 0);
 }
 
@@ -173,10 +183,9 @@ static void get_object(struct cloud *cloud, struct request *request) {
         reply_error(request, 416, "InvalidRange");
         return;
     }
-    _cleanup_free_ char *lines =
-        x_printf("Content-Length: %zu\r\nETag: \"%s\"\r\n%s%s%s%s", length, object->parts ? "e-whole" : object->etag,
-                 object->run ? "x-amz-meta-run: " : "", object->run ? object->run : "", object->run ? "\r\n" : "",
-                 object->head ? object->head : "");
+    _cleanup_free_ char *lines = x_printf("Content-Length: %zu\r\nETag: \"%s\"\r\n%s%s%s%s", length, object->etag,
+                                          object->run ? "x-amz-meta-run: " : "", object->run ? object->run : "",
+                                          object->run ? "\r\n" : "", object->head ? object->head : "");
     reply(request, range ? 206 : 200, lines, object->bytes.data + first, head ? 0 : length);
 }
 
@@ -267,14 +276,14 @@ static void create_upload(struct cloud *cloud, struct request *request) {
 static void upload_part(struct upload *upload, struct request *request) {
     _cleanup_free_ char *number = request_query(request, "partNumber");
     unsigned at = (unsigned)strtoul(number, NULL, 10);
-    check_body(request);
     assert_true(at >= 1 && at <= array_length(upload->parts));
     buffer_clear(&upload->parts[at - 1]);
     buffer_add_bytes(&upload->parts[at - 1], request->body, request->length);
     if (at > upload->count)
         upload->count = at;
-    _cleanup_free_ char *etag = etag_of(request->body, request->length);
-    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n", etag);
+    free(upload->etags[at - 1]);
+    upload->etags[at - 1] = check_body(request);
+    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n", upload->etags[at - 1]);
     reply(request, 200, line, "", 0);
 }
 
@@ -287,9 +296,8 @@ static void list_parts(const struct upload *upload, struct request *request) {
     for (unsigned i = first; i < upload->count && listed < 2; i++) {
         if (!upload->parts[i].data)
             continue;
-        _cleanup_free_ char *etag = etag_of(upload->parts[i].data, upload->parts[i].length);
-        buffer_printf(&out, "<Part><PartNumber>%u</PartNumber><ETag>\"%s\"</ETag><Size>%zu</Size></Part>", i + 1, etag,
-                      upload->parts[i].length);
+        buffer_printf(&out, "<Part><PartNumber>%u</PartNumber><ETag>\"%s\"</ETag><Size>%zu</Size></Part>", i + 1,
+                      upload->etags[i], upload->parts[i].length);
         listed++;
         last = i + 1;
     }
@@ -306,12 +314,9 @@ static void complete_upload(struct cloud *cloud, struct upload *upload, struct r
         return;
     unsigned count = 0;
     for (const char *at = request->body; (at = strstr(at, "<Part>")); at++, count++) {
-        _cleanup_free_ char *etag = NULL, *named = NULL;
-        if (count < upload->count && upload->parts[count].data) {
-            etag = etag_of(upload->parts[count].data, upload->parts[count].length);
-            named = x_printf("<PartNumber>%u</PartNumber>", count + 1);
-        }
-        const char *end = strstr(at, "</Part>"), *number = named ? strstr(at, named) : NULL;
+        const char *etag = count < upload->count ? upload->etags[count] : NULL;
+        _cleanup_free_ char *named = x_printf("<PartNumber>%u</PartNumber>", count + 1);
+        const char *end = strstr(at, "</Part>"), *number = strstr(at, named);
         const char *tag = etag ? strstr(at, etag) : NULL;
         if (!number || number > end || !tag || tag > end) {
             buffer_fini(&whole);
@@ -322,7 +327,7 @@ static void complete_upload(struct cloud *cloud, struct upload *upload, struct r
         bool last = !strstr(at + 1, "<Part>");
         assert_true(cloud->small_parts || last || upload->parts[count].length >= (5 << 20));
     }
-    cloud_put(cloud, upload->key, upload->run, whole.data, whole.length)->parts = count;
+    put(cloud, upload->key, upload->run, whole.data, whole.length, x_strdup("e-whole"))->parts = count;
     buffer_fini(&whole);
     upload_remove(cloud, upload);
     static const char done[] =
