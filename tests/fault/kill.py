@@ -174,7 +174,8 @@ class Killing:
     def tell(self, stage):
         stage.prepare(self.combo.store)
         place = stage.job(self.name, self.combo.segments, self.combo.formats, self.table)
-        stage.cloud.fault('dynamodb', 'delay', 'Scan', wait=0.03 * min(self.combo.segments, 4))  # so that moments can be met
+        # So that moments can be met: a cut is a page where there are files alone, and five where there is an upload.
+        stage.cloud.fault('dynamodb', 'delay', 'Scan', wait=self.combo.segments * (0.1 if self.table == 'small' else 0.03))
         stage.setup.start()
         know = stage.begin(self.name)
         for number, step in enumerate([None] * self.kills + [*self.last_steps]):

@@ -4,6 +4,7 @@
  * network and a mount namespace of its own, where /etc/resolv.conf names a server of ours that is silent; without the right
  * to do so the test is skipped.
  */
+#include "slow.h"
 #include "world.h"
 
 #include <arpa/inet.h>
@@ -101,9 +102,7 @@ static uint64_t longest_stall(struct world *world) {
 
 /* Where every instruction takes fifty times as long, a stall of the resolver's seconds still shows. */
 static uint64_t most_ns(void) {
-    const char *preloaded = getenv("LD_PRELOAD");
-    bool slowed = preloaded && strstr(preloaded, "vgpreload");
-    return (uint64_t)(slowed ? 20 * MOST_MS : MOST_MS) * 1000000;
+    return (uint64_t)(is_under_valgrind() ? 20 * MOST_MS : MOST_MS) * 1000000;
 }
 
 static void a_silent_dns_server_does_not_stall_the_loop(void **state) {

@@ -64,7 +64,7 @@ static int set_up(void **state) {
     world_set_up(&world);
     line->world = world;
     world_job(world, "");
-    cloud_small_parts(line->world->cloud);
+    cloud_part_least(line->world->cloud, 0);
     line->provider = engine_provider(line->world->engine, line->world->config->jobs[0], true);
     line->session = aws_session_new(line->world->engine->client, line->provider, "eu-west-1", NULL);
     line->bucket = (struct s3_bucket){.session = line->session, .name = "bkt"};

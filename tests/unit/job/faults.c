@@ -3,18 +3,18 @@
  * Whatever happens to any one of a run's requests: refused, cut, lost after it was done, held while the run is cancelled or
  * dropped. The run then stands whole, or nothing of it is left, and done has fired once.
  */
+#include "small.h"
 #include "world.h"
-
-#define MIB ((size_t)1 << 20)
 
 /* Two segments, both formats, an upload of more than one part, files, and an empty page. */
 static struct world *begin(void) {
     void *state;
     world_set_up(&state);
     struct world *world = state;
+    cloud_part_least(world->cloud, SMALL_PART);
     world_job(world, "Format=dynamodb-json json\n[Scan]\nSegments=2\n");
-    world_flat_page(world, 0, 6, MIB);
-    world_flat_page(world, 1, 6, MIB);
+    world_flat_page(world, 0, 6, SMALL_PAGE);
+    world_flat_page(world, 1, 6, SMALL_PAGE);
     world_page(world, 0, 0, 0);
     return world;
 }

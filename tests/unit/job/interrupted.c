@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See interrupted.h. */
 #include "interrupted.h"
+#include "small.h"
 
 #include "base/json.h"
 
@@ -14,6 +15,7 @@ struct world *begin(const char *job) {
     world_set_up(&state);
     struct world *world = state;
     world_keep(world);
+    cloud_part_least(world->cloud, SMALL_PART);
     world_job(world, job);
     return world;
 }
@@ -29,24 +31,23 @@ struct world *begin_files(unsigned segments) {
 
 struct world *begin_both(unsigned segments) {
     _cleanup_free_ char *job = x_printf(
-        "Format=dynamodb-json json\nPartSize=5M\nCompression=none\n[Scan]\nSegments=%u\n[Drill]\nSchedule=@weekly\n",
-        segments);
+        "Format=dynamodb-json json\nCompression=none\n[Scan]\nSegments=%u\n[Drill]\nSchedule=@weekly\n", segments);
     struct world *world = begin(job);
     for (unsigned page = 0; page < 17; page++)
-        world_flat_page(world, page % segments, 1, MIB);
+        world_flat_page(world, page % segments, 1, SMALL_PAGE);
     world_page(world, 0, 0, 0);
     return world;
 }
 
 /* The columns are learnt from a page behind one without items. */
 struct world *begin_all(unsigned segments) {
-    _cleanup_free_ char *job = x_printf("Format=dynamodb-json json csv\nPartSize=5M\nCompression=none\n[Scan]\n"
+    _cleanup_free_ char *job = x_printf("Format=dynamodb-json json csv\nCompression=none\n[Scan]\n"
                                         "Segments=%u\n[Drill]\nSchedule=@weekly\n",
                                         segments);
     struct world *world = begin(job);
     world_page(world, 0, 0, 0);
     for (unsigned page = 0; page < 12; page++)
-        world_flat_page(world, page % segments, 1, MIB);
+        world_flat_page(world, page % segments, 1, SMALL_PAGE);
     return world;
 }
 

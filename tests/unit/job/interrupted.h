@@ -5,8 +5,6 @@
 
 #include "world.h"
 
-#define MIB ((size_t)1 << 20)
-
 /* A world of its own that keeps its runs, with a job "j"; end() tears it down. */
 struct world *begin(const char *job);
 void end(struct world *world);

@@ -4,14 +4,16 @@
  * what an uninterrupted run would have made, and no more is read again than two cuts and what was under way.
  */
 #include "interrupted.h"
+#include "slow.h"
 
 /* ------------------------------------------------------------ at any request */
 
-/* Under valgrind, twenty times slower, one request in seven. */
-static unsigned pace(void) {
-    const char *preloaded = getenv("LD_PRELOAD");
-    return preloaded && strstr(preloaded, "vgpreload") ? 7 : 1;
-}
+/* What is interrupted again and again. */
+struct table {
+    struct world *(*make)(unsigned segments);
+    unsigned pages_a_cut;
+};
+static const struct table files = {begin_files, 2}, both = {begin_both, 6}, all = {begin_all, 6};
 
 /* Of the items, as a drill compares it: the run's id is always the same here, and so is the key. */
 static char *digest_of(const struct world *world) {
@@ -23,14 +25,26 @@ static char *digest_of(const struct world *world) {
     return digest;
 }
 
-static unsigned requests_of_a_run(struct world *(*make)(unsigned), unsigned segments, char **digest) {
-    struct world *world = make(segments);
+/* What a run makes of a table that nobody interrupts: made once, for all tests of that table. */
+struct whole {
+    const struct table *table;
+    unsigned segments, requests;
+    char *digest;
+};
+
+static const struct whole *run_whole(const struct table *table, unsigned segments) {
+    static struct whole wholes[6];
+    struct whole *whole = wholes;
+    while (whole->table && (whole->table != table || whole->segments != segments))
+        whole++;
+    if (whole->table)
+        return whole;
+    struct world *world = table->make(segments);
     world_run(world);
     assert_resumed(world, 0);
-    *digest = digest_of(world);
-    unsigned count = cloud_count(world->cloud, "");
+    *whole = (struct whole){table, segments, cloud_count(world->cloud, ""), digest_of(world)};
     end(world);
-    return count;
+    return whole;
 }
 
 /* As the state has it, and what was asked before the kill. */
@@ -77,68 +91,65 @@ static void kill_and_resume(struct world *world, bool carried_out, unsigned requ
     assert_true(committed || world_has_said(world, words));
 }
 
-/* Two cuts of `pages_a_cut` pages, those that wait for their turn, those in flight. */
-static unsigned each_request(struct world *(*make)(unsigned), unsigned segments, unsigned pages_a_cut,
-                             bool carried_out) {
-    _cleanup_free_ char *whole = NULL;
-    unsigned requests = requests_of_a_run(make, segments, &whole), kept = 0, bound = 2 * pages_a_cut + 6 + segments + 1;
-    /* Eight segments ask in any order; all formats do what both do, and more of it. */
-    unsigned step = make == begin_files || (make == begin_both && segments == 1) ? 1 : 3;
-    for (unsigned i = 0; i < requests; i += step * pace()) {
-        struct world *world = make(segments);
+/* How many went on from a cut. What is read again: two cuts, the pages that wait for their turn, those in flight. */
+static unsigned each_request(const struct table *table, unsigned segments, bool carried_out) {
+    const struct whole *whole = run_whole(table, segments);
+    unsigned kept = 0, step = stride(1, 4), bound = 2 * table->pages_a_cut + 6 + segments + 1;
+    for (unsigned i = 0; i < whole->requests; i += step) {
+        struct world *world = table->make(segments);
         kill_and_resume(world, carried_out, i, bound);
         _cleanup_free_ char *digest = cloud_find(world->cloud, "/backup.json") ? digest_of(world) : NULL;
         if (digest && world_has_said(world, "goes on from cut"))
-            assert_string_equal(digest, whole); /* what an uninterrupted run records */
+            assert_string_equal(digest, whole->digest); /* what an uninterrupted run records */
         kept += world_has_said(world, "goes on from cut") && !world_has_said(world, "goes on from cut 0");
         end(world);
     }
-    return kept;
+    return kept * step;
 }
 
 static void files_of_one_segment(void **state) {
     (void)state;
-    assert_true(each_request(begin_files, 1, 2, false) > 10 / pace());
+    assert_true(each_request(&files, 1, false) > 10);
 }
 
 static void files_of_one_segment_whose_last_request_was_carried_out(void **state) {
     (void)state;
-    assert_true(each_request(begin_files, 1, 2, true) > 10 / pace());
+    assert_true(each_request(&files, 1, true) > 10);
 }
 
 static void files_of_eight_segments(void **state) {
     (void)state;
-    assert_true(each_request(begin_files, 8, 2, false) > 10 / pace());
+    assert_true(each_request(&files, 8, false) > 10);
 }
 
 static void both_formats_of_one_segment(void **state) {
     (void)state;
-    assert_true(each_request(begin_both, 1, 6, false) > 10 / pace());
+    assert_true(each_request(&both, 1, false) > 10);
 }
 
 static void both_formats_of_one_segment_whose_last_request_was_carried_out(void **state) {
     (void)state;
-    assert_true(each_request(begin_both, 1, 6, true) > 10 / pace());
+    assert_true(each_request(&both, 1, true) > 10);
 }
 
 static void both_formats_of_eight_segments(void **state) {
     (void)state;
-    each_request(begin_both, 8, 6, false);
+    each_request(&both, 8, false);
 }
 
 static void all_formats_of_one_segment(void **state) {
     (void)state;
-    assert_true(each_request(begin_all, 1, 6, false) > 3 / pace());
+    assert_true(each_request(&all, 1, false) > 10);
 }
 
 static void all_formats_of_one_segment_whose_last_request_was_carried_out(void **state) {
     (void)state;
-    assert_true(each_request(begin_all, 1, 6, true) > 3 / pace());
+    assert_true(each_request(&all, 1, true) > 10);
 }
 
 static void all_formats_of_eight_segments(void **state) {
     (void)state;
-    each_request(begin_all, 8, 6, false);
+    each_request(&all, 8, false);
 }
 
 /* ------------------------------------------------------------ a stop at any request */
@@ -167,11 +178,10 @@ static void stop_and_resume(struct world *world, unsigned request) {
     assert_int_equal(cloud_count(world->cloud, "Scan ") - stop.asked, cloud_pages(world->cloud) - stop.pages);
 }
 
-static void each_stop(struct world *(*make)(unsigned), unsigned segments, unsigned every) {
-    _cleanup_free_ char *whole = NULL;
-    unsigned requests = requests_of_a_run(make, segments, &whole);
-    for (unsigned i = 0; i < requests; i += every * pace()) {
-        struct world *world = make(segments);
+static void each_stop(const struct table *table, unsigned segments) {
+    unsigned step = stride(1, 4);
+    for (unsigned i = 0; i < run_whole(table, segments)->requests; i += step) {
+        struct world *world = table->make(segments);
         stop_and_resume(world, i);
         end(world);
     }
@@ -179,27 +189,27 @@ static void each_stop(struct world *(*make)(unsigned), unsigned segments, unsign
 
 static void files_of_one_segment_stopped(void **state) {
     (void)state;
-    each_stop(begin_files, 1, 1);
+    each_stop(&files, 1);
 }
 
 static void files_of_eight_segments_stopped(void **state) {
     (void)state;
-    each_stop(begin_files, 8, 2);
+    each_stop(&files, 8);
 }
 
 static void both_formats_of_one_segment_stopped(void **state) {
     (void)state;
-    each_stop(begin_both, 1, 2);
+    each_stop(&both, 1);
 }
 
 static void all_formats_of_one_segment_stopped(void **state) {
     (void)state;
-    each_stop(begin_all, 1, 2);
+    each_stop(&all, 1);
 }
 
 static void both_formats_of_eight_segments_stopped(void **state) {
     (void)state;
-    each_stop(begin_both, 8, 4);
+    each_stop(&both, 8);
 }
 
 /* ------------------------------------------------------------ again and again */

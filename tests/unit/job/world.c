@@ -386,7 +386,7 @@ const char *world_next(const struct buffer *text, const char *from, const char *
 
 /* Large texts are looked through, not parsed: json-c reads 27 MB a second. `before` is what stands before an id. */
 static bool meet_large(unsigned *met, const struct world *world, const struct buffer *text, const char *before) {
-    if (text->length < ((size_t)1 << 20))
+    if (text->length < ((size_t)256 << 10))
         return false;
     for (const char *at = text->data; (at = world_next(text, at, before));) {
         at += strlen(before);

@@ -343,6 +343,7 @@ struct cloud *cloud_new(uv_loop_t *loop) {
     TAILQ_INIT(&cloud->open);
     TAILQ_INIT(&cloud->held);
     cloud->handles = 1;
+    cloud->part_least = (size_t)5 << 20;
     cloud->listener.data = cloud;
     uv_ip4_addr("127.0.0.1", 0, &address);
     uv_tcp_init(loop, &cloud->listener);

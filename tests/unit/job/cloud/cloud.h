@@ -100,7 +100,7 @@ struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char 
 void cloud_delete(struct cloud *cloud, const char *key);
 void cloud_date(struct cloud *cloud, int64_t seconds); /* Date of every answer; 0: none is sent */
 size_t cloud_uploads(const struct cloud *cloud);
-void cloud_abort_uploads(struct cloud *cloud); /* somebody else does */
-void cloud_small_parts(struct cloud *cloud);   /* parts may be below 5 MiB */
+void cloud_abort_uploads(struct cloud *cloud);            /* somebody else does */
+void cloud_part_least(struct cloud *cloud, size_t bytes); /* of every part but the last, as S3's 5 MiB */
 
 #endif

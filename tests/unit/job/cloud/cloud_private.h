@@ -54,7 +54,8 @@ struct cloud {
     size_t seen_count;
     struct table_page *pages;
     size_t page_count;
-    bool circle, small_parts, exists /* the other table */;
+    bool circle, exists /* the other table */;
+    size_t part_least;
     unsigned described;
     uint64_t table_bytes;
     double page_units;        /* 0: half a one */

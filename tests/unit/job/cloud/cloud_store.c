@@ -116,8 +116,8 @@ size_t cloud_uploads(const struct cloud *cloud) {
     return cloud->upload_count;
 }
 
-void cloud_small_parts(struct cloud *cloud) {
-    cloud->small_parts = true;
+void cloud_part_least(struct cloud *cloud, size_t bytes) {
+    cloud->part_least = bytes;
 }
 
 /* ------------------------------------------------------------ objects */
@@ -325,7 +325,7 @@ static void complete_upload(struct cloud *cloud, struct upload *upload, struct r
         }
         buffer_add_bytes(&whole, upload->parts[count].data, upload->parts[count].length);
         bool last = !strstr(at + 1, "<Part>");
-        assert_true(cloud->small_parts || last || upload->parts[count].length >= (5 << 20));
+        assert_true(last || upload->parts[count].length >= cloud->part_least);
     }
     put(cloud, upload->key, upload->run, whole.data, whole.length, x_strdup("e-whole"))->parts = count;
     buffer_fini(&whole);
