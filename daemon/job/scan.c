@@ -147,13 +147,23 @@ static bool begin_page(void *arg, int status, int64_t length) {
     (void)status;
     (void)length;
     page_clear(request->into->page);
+    request->into->crc32 = 0;
+    request->into->readable = 0;
     return true;
+}
+
+/* While they are still in the processor's cache. A character that was cut in two is looked at when its rest has come. */
+static void look_at_new(struct scan_page *into, const char *bytes, size_t length) {
+    into->crc32 = crc32_update(into->crc32, bytes, length);
+    into->readable += utf8_prefix(into->page->data + into->readable, into->page->length - into->readable);
 }
 
 static bool write_page(void *arg, const char *bytes, size_t length) {
     struct scan_request *request = arg;
     enum page_result result = page_append(request->into->page, bytes, length);
     request->no_room = result == PAGE_NO_ROOM;
+    if (result == PAGE_OK)
+        look_at_new(request->into, bytes, length);
     return result == PAGE_OK;
 }
 
@@ -169,20 +179,20 @@ static void on_throttle(void *arg) {
 }
 
 static bool is_right(struct scan_page *into, const struct http_answer *answer, struct error *error) {
-    uint32_t sent, crc = crc32_update(0, into->page->data, into->page->length);
-    if (dynamodb_answer_crc32(answer, &sent) && sent != crc) {
+    uint32_t sent;
+    if (dynamodb_answer_crc32(answer, &sent) && sent != into->crc32) {
         error_set(error, ERROR_TRANSIENT,
                   "a page of %zu bytes came damaged: CRC-32 %08" PRIx32 ", x-amz-crc32 says %08" PRIx32,
-                  into->page->length, crc, sent);
+                  into->page->length, into->crc32, sent);
         return false;
     }
     if (!page_slice(&into->index, into->page->data, into->page->length, error)) {
         error->code = ERROR_TRANSIENT;
         return false;
     }
-    size_t readable = utf8_prefix(into->page->data, into->page->length);
-    if (readable < into->page->length) { /* what no reader of the backup could read again */
-        error_set(error, ERROR_TRANSIENT, "a page of %zu bytes is not UTF-8 at byte %zu", into->page->length, readable);
+    if (into->readable < into->page->length) { /* what no reader of the backup could read again */
+        error_set(error, ERROR_TRANSIENT, "a page of %zu bytes is not UTF-8 at byte %zu", into->page->length,
+                  into->readable);
         return false;
     }
     return true;

@@ -2,7 +2,7 @@
 /* The survey by vectors of 64, 32 or 16 bytes. Most hold nothing to look at; what others hold is read byte by byte. */
 #include "survey.h"
 
-#include <string.h>
+#include <stddef.h>
 
 #if defined __x86_64__
 #include <immintrin.h>
@@ -59,6 +59,11 @@ static inline bool survey_mask(const char *from, uint64_t mask, struct type_coun
     return true;
 }
 
+/* How far vectors may go: what they look ahead is there too. */
+static inline ptrdiff_t reach(const char *from, const char *to, const char *end) {
+    return end - to > LOOKAHEAD ? to - from : end - from - LOOKAHEAD;
+}
+
 #if defined __x86_64__
 #define AVX2   __attribute__((target("avx2")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,bmi")))
@@ -75,7 +80,7 @@ AVX512 static inline uint64_t interesting64(const char *from) {
 }
 
 AVX512 static bool widest(const char *from, const char *to, const char *end, struct type_counts *counts) {
-    for (; to - from >= 64 && end - from >= 64 + LOOKAHEAD; from += 64) {
+    for (ptrdiff_t left = reach(from, to, end); left >= 64; left -= 64, from += 64) {
         if (!survey_mask(from, interesting64(from), counts))
             return false;
     }
@@ -86,18 +91,21 @@ AVX2 static inline __m256i equal32(const char *from, char c) {
     return _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)from), _mm256_set1_epi8(c));
 }
 
-AVX2 static inline uint32_t interesting32(const char *from) {
+AVX2 static inline __m256i interesting32(const char *from) {
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)from);
-    __m256i type =
-        _mm256_or_si256(_mm256_and_si256(equal32(from + 2, 'B'), equal32(from + 3, '"')), equal32(from + 3, 'S'));
-    __m256i brace = _mm256_and_si256(equal32(from, '{'), _mm256_or_si256(type, equal32(from + 1, ' ')));
+    __m256i b = _mm256_and_si256(equal32(from + 2, 'B'), equal32(from + 3, '"'));
+    __m256i type = _mm256_or_si256(_mm256_or_si256(b, equal32(from + 3, 'S')), equal32(from + 1, ' '));
     __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(' ' - 1)), bytes);
-    return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(brace, control));
+    return _mm256_or_si256(_mm256_and_si256(equal32(from, '{'), type), control);
 }
 
 AVX2 static bool wide(const char *from, const char *to, const char *end, struct type_counts *counts) {
-    for (; to - from >= 32 && end - from >= 32 + LOOKAHEAD; from += 32) {
-        if (!survey_mask(from, interesting32(from), counts))
+    for (ptrdiff_t left = reach(from, to, end); left >= 64; left -= 64, from += 64) {
+        __m256i low = interesting32(from), high = interesting32(from + 32);
+        if (__builtin_expect(!_mm256_movemask_epi8(_mm256_or_si256(low, high)), 1))
+            continue;
+        uint64_t mask = (uint32_t)_mm256_movemask_epi8(low);
+        if (!survey_mask(from, mask | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32, counts))
             return false;
     }
     return survey_bytes(from, to, counts);
@@ -134,7 +142,7 @@ static inline uint32_t interesting16(const char *from) {
 #endif
 
 static bool narrow(const char *from, const char *to, const char *end, struct type_counts *counts) {
-    for (; to - from >= 16 && end - from >= 16 + LOOKAHEAD; from += 16) {
+    for (ptrdiff_t left = reach(from, to, end); left >= 16; left -= 16, from += 16) {
         if (!survey_mask(from, interesting16(from), counts))
             return false;
     }
