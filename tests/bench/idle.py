@@ -77,13 +77,16 @@ def one(program, configure, call, environment, jobs):
         shutil.rmtree(root)
 
 
-def lines(folder, stand_in, configure, call, found):
-    """`stand_in` speaks TLS. Into `found`: 'alone', 'idle 10', 'idle 10000'."""
+def lines(folder, stand_in, configure, call, times, found):
+    """`stand_in` speaks TLS; ten jobs are looked at so many times, and the most that was held counts. Into `found`: 'alone',
+    'idle 10', 'idle 10000'."""
     environment = {**os.environ, 'AWS_ACCESS_KEY_ID': 'AKIAFILLER0000000000', 'AWS_SECRET_ACCESS_KEY': 'filler-secret'}
     floor = found['alone'] = alone(folder / 'tests/bench/bench-idle-floor', stand_in)
     yield f'libraries alone, one TLS request: {told(floor)}'
-    for jobs in (10, 10000):
-        seen = found[f'idle {jobs}'] = one(folder / 'dynamodb-backupd', configure, call, environment, jobs)
-        yield (f'{jobs:>6} jobs: up in {seen["up"]:.2f} s ({told(seen["fresh"])}), after a run over TLS {told(seen["used"])} '
+    for jobs, looks in ((10, times), (10000, 1)):
+        seen = found[f'idle {jobs}'] = max((one(folder / 'dynamodb-backupd', configure, call, environment, jobs)
+                                            for _ in range(looks)), key=lambda each: each['used'])
+        most = f' (the most of {looks})' if looks > 1 else ''
+        yield (f'{jobs:>6} jobs: up in {seen["up"]:.2f} s ({told(seen["fresh"])}), after a run over TLS{most} {told(seen["used"])} '
                f'(Rss {seen["used"][0] - floor[0]:+.1f} to the libraries alone), reload in {seen["reload"]:.2f} s, '
                f'{seen["woke"]} wake-ups of all threads in {WATCHED} s idle')
