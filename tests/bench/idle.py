@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon with nothing to do: start-up, memory before and after a run, reload, and whether it wakes at all. One line a
-number of jobs."""
+"""The daemon with nothing to do: start-up, memory before and after a run over TLS, reload, and whether it wakes at all. One line a
+number of jobs; before them, what its libraries alone hold after one request over TLS (idle-floor.c)."""
 import os
 import pathlib
 import shutil
@@ -8,24 +8,24 @@ import subprocess
 import tempfile
 import time
 
-SCHEDULED = '[Job]\nSchedule=0 2 * * *\nTimeZone=Asia/Ho_Chi_Minh\n'
+import process
+
+SCHEDULED = '[Job]\nSchedule=0 2 1 1 *\nTimeZone=Asia/Ho_Chi_Minh\n'
 WATCHED = 5  # seconds
 
 
-def memory(pid):
-    """RSS and Private_Dirty in MiB."""
-    wanted, found = ('Rss:', 'Private_Dirty:'), {}
-    with open(f'/proc/{pid}/smaps_rollup', encoding='ascii') as lines:
-        for line in lines:
-            name, *rest = line.split()
-            if name in wanted:
-                found[name] = int(rest[0]) / 1024
-    return ', '.join(f'{name.rstrip(":")} {found[name]:.1f}' for name in wanted)
+def told(memory):
+    return f'Rss {memory[0]:.1f}, Private_Dirty {memory[1]:.1f} MiB'
 
 
-def switches(pid):
-    with open(f'/proc/{pid}/status', encoding='ascii') as lines:
-        return sum(int(line.split()[1]) for line in lines if 'ctxt_switches' in line)
+def alone(program, stand_in):
+    """(Rss, Private_Dirty) of the program that only has our libraries."""
+    child = subprocess.Popen([program, stand_in.url + '/_figures'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                             env={**os.environ, 'CA_BUNDLE': str(stand_in.bundle)})
+    with child:
+        if child.stdout.readline() != 'ready\n':
+            raise RuntimeError('idle-floor made no request')
+        return process.memory(child.pid)
 
 
 def until(path, child):
@@ -37,13 +37,21 @@ def until(path, child):
     return time.monotonic() - began
 
 
+def run_once(call, path):
+    answer, _ = call(path, 'Run', {'job': 'bench'})
+    result = answer.get('parameters', {}).get('result', answer)
+    if result.get('error') or not result.get('items'):
+        raise RuntimeError(f'the run failed: {result}')
+
+
 def one(program, configure, call, environment, jobs):
-    """`configure` fills a folder; `call` asks the daemon over its socket."""
+    """`configure` fills a folder; `call` asks the daemon over its socket. What was seen, by name."""
     root = pathlib.Path(tempfile.mkdtemp(prefix='bench-'))
     child = None
     try:
         configure(root)
         text = (root / 'jobs.d/bench.conf').read_text().replace('[Job]\n', SCHEDULED)
+        (root / 'jobs.d/bench.conf').write_text(text)
         for number in range(jobs - 1):
             (root / f'jobs.d/job-{number}.conf').write_text(text)
         child = subprocess.Popen([program, '--config', root / 'd.conf'], env=environment, stdin=subprocess.DEVNULL,
@@ -51,18 +59,17 @@ def one(program, configure, call, environment, jobs):
         path = root / 'run/control.sock'
         up = until(path, child)
         call(path, 'Status', {'job': 'bench'})
-        fresh = memory(child.pid)
-        call(path, 'Run', {'job': 'bench'})
+        fresh = process.memory(child.pid)
+        run_once(call, path)
         time.sleep(1)
-        used, began = memory(child.pid), time.monotonic()
+        used, began = process.memory(child.pid), time.monotonic()
         call(path, 'Reload', {})
-        reload, before = time.monotonic() - began, 0
+        reload = time.monotonic() - began
         time.sleep(1)
-        before = switches(child.pid)
+        before = process.wake_ups(child.pid)
         time.sleep(WATCHED)
-        woke = switches(child.pid) - before
-        return (f'{jobs:>6} jobs: up in {up:.2f} s ({fresh} MiB), after a run {used} MiB, reload in {reload:.2f} s, '
-                f'{woke} wake-ups in {WATCHED} s idle')
+        woke = process.wake_ups(child.pid) - before
+        return {'up': up, 'fresh': fresh, 'used': used, 'reload': reload, 'woke': woke}
     finally:
         if child:
             child.terminate()
@@ -70,6 +77,16 @@ def one(program, configure, call, environment, jobs):
         shutil.rmtree(root)
 
 
-def lines(program, configure, call):
+def lines(folder, stand_in, configure, call, times, found):
+    """`stand_in` speaks TLS; ten jobs are looked at so many times, and the most that was held counts. Into `found`: 'alone',
+    'idle 10', 'idle 10000'."""
     environment = {**os.environ, 'AWS_ACCESS_KEY_ID': 'AKIAFILLER0000000000', 'AWS_SECRET_ACCESS_KEY': 'filler-secret'}
-    return [one(program, configure, call, environment, jobs) for jobs in (10, 10000)]
+    floor = found['alone'] = alone(folder / 'tests/bench/bench-idle-floor', stand_in)
+    yield f'libraries alone, one TLS request: {told(floor)}'
+    for jobs, looks in ((10, times), (10000, 1)):
+        seen = found[f'idle {jobs}'] = max((one(folder / 'dynamodb-backupd', configure, call, environment, jobs)
+                                            for _ in range(looks)), key=lambda each: each['used'])
+        most = f' (the most of {looks})' if looks > 1 else ''
+        yield (f'{jobs:>6} jobs: up in {seen["up"]:.2f} s ({told(seen["fresh"])}), after a run over TLS{most} {told(seen["used"])} '
+               f'(Rss {seen["used"][0] - floor[0]:+.1f} to the libraries alone), reload in {seen["reload"]:.2f} s, '
+               f'{seen["woke"]} wake-ups of all threads in {WATCHED} s idle')

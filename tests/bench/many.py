@@ -11,29 +11,12 @@ import tempfile
 import threading
 import time
 
+import process
+
 JOBS = 1000
 AHEAD = 3  # seconds that the shared second is away once the daemon is up
 TABLE = 'small-1'
-IDLE_JOBS, IDLE_SECONDS = 10000, 60
-
-
-def seconds_of_cpu(pid):
-    fields = pathlib.Path(f'/proc/{pid}/stat').read_text(encoding='ascii').rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
-
-def peak(pid):
-    with open(f'/proc/{pid}/status', encoding='ascii') as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith('VmHWM'))
-
-
-def wake_ups(pid):
-    """Of all threads: each time that one slept and was woken."""
-    total = 0
-    for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-        lines = (task / 'status').read_text(encoding='ascii').splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith('voluntary_ctxt_switches'))
-    return total
+IDLE_JOBS, IDLE_SECONDS, TRACED_SECONDS = 10000, 60, 10
 
 
 def sockets(pid):
@@ -113,8 +96,8 @@ def percentile(values, share):
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-def shared_second(program, configure, call, most):
-    """`most`: MaxConcurrentJobs."""
+def shared_second(program, configure, call, most, found):
+    """`most`: MaxConcurrentJobs. Into `found`: 'late' (p99 in ms) of each."""
     def many(root):
         configure(root)
         main = root / 'd.conf'
@@ -126,15 +109,16 @@ def shared_second(program, configure, call, most):
         daemon.ask('Reload')
         if time.time() > at - 0.5:
             raise RuntimeError('the machine is too slow to reload before the second comes')
-        cpu, watch = seconds_of_cpu(daemon.child.pid), Watch(daemon.child.pid)
+        cpu, watch = process.seconds_of_cpu(daemon.child.pid), Watch(daemon.child.pid)
         time.sleep(at + 0.5 - time.time())
         while daemon.ask('Status', job='job-0')['daemon']['jobs_running']:
             time.sleep(0.05)
         wall = time.time() - at
-        connections, cpu, high = watch.stop(), seconds_of_cpu(daemon.child.pid) - cpu, peak(daemon.child.pid)
+        connections, cpu, high = watch.stop(), process.seconds_of_cpu(daemon.child.pid) - cpu, process.peak(daemon.child.pid)
         jobs = daemon.ask('Status')['jobs']
         good = sum(1 for job in jobs if (job['last'] or {}).get('result') == 'success')
         late = [job['late_ms'] for job in jobs if job['late_ms'] is not None]
+        found.setdefault('late', {})[most] = percentile(late, 0.99)
         return (f'{JOBS:>6} jobs in one second, {most} at once: {good} succeeded, {len(late)} fired, late by p50 '
                 f'{statistics.median(late):.0f}, p99 {percentile(late, 0.99)}, most {max(late)} ms; all over in {wall:.1f} s, '
                 f'CPU {cpu:.1f} s, peak {high:.0f} MiB, {connections} connections at once')
@@ -142,17 +126,20 @@ def shared_second(program, configure, call, most):
         daemon.stop()
 
 
-def idle(program, configure, call):
-    daemon = Daemon(program, configure, call, IDLE_JOBS, '0 2 * * *')
+def idle(program, configure, call, found):
+    """Into `found`: 'woke', in the whole of IDLE_SECONDS."""
+    daemon = Daemon(program, configure, call, IDLE_JOBS, '0 2 1 1 *')
     try:
         time.sleep(1)
-        before = wake_ups(daemon.child.pid)
+        before = process.wake_ups(daemon.child.pid)
         time.sleep(IDLE_SECONDS)
-        woke = wake_ups(daemon.child.pid) - before
-        return f'{IDLE_JOBS:>6} jobs idle: up in {daemon.up:.2f} s, {woke} wake-ups of all threads in {IDLE_SECONDS} s'
+        woke = found['woke'] = process.wake_ups(daemon.child.pid) - before
+        calls = process.system_calls(daemon.child.pid, TRACED_SECONDS)
+        traced = '' if calls is None else f'; strace saw {calls} system calls end in {TRACED_SECONDS} s'
+        return f'{IDLE_JOBS:>6} jobs idle: up in {daemon.up:.2f} s, {woke} wake-ups of all threads in {IDLE_SECONDS} s{traced}'
     finally:
         daemon.stop()
 
 
-def lines(program, configure, call):
-    return [*(shared_second(program, configure, call, most) for most in (4, 32)), idle(program, configure, call)]
+def at_once(program, configure, call, found):
+    return [shared_second(program, configure, call, most, found) for most in (4, 32)]

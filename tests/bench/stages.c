@@ -128,13 +128,23 @@ static void do_digest(struct bench *bench) {
     check(digest.items > 0);
 }
 
+/* Those of the page; but of mixed items, whose further names are all random, only those that all have: the rest is in `_more`. */
+static struct csv_columns *columns_of(const struct bench *bench, enum kind_of_items kind) {
+    static const char *const names[] = {"studentid", "name", "email", "gpa", "year", "active", "photo", "notes"};
+    struct csv_columns *columns = csv_columns_new();
+    if (kind != ITEMS_MIXED)
+        csv_columns_add_page(columns, bench->made.page.data, &bench->index);
+    for (size_t i = 0; kind == ITEMS_MIXED && i < array_length(names); i++)
+        check(csv_columns_add(columns, names[i], strlen(names[i])));
+    return columns;
+}
+
 static void bench_open(struct bench *bench, enum kind_of_items kind, unsigned items) {
     struct dice dice = {99};
     *bench = (struct bench){.pool = pool_new((size_t)64 << 20), .workspace = chunk_workspace_new()};
     page_make(&bench->made, &dice, &(struct recipe){.kind = kind, .items = items, .key = true});
     check(page_slice(&bench->index, bench->made.page.data, bench->made.page.length, NULL));
-    bench->columns = csv_columns_new();
-    csv_columns_add_page(bench->columns, bench->made.page.data, &bench->index);
+    bench->columns = columns_of(bench, kind);
     bench->encode = (struct chunk_encode){
         .page = bench->made.page.data, .index = &bench->index, .opens = true, .columns = bench->columns};
     bench->out_size = bench->made.lines.length * 2 + 65536;

@@ -271,12 +271,13 @@ static void mixed_item(struct maker *maker) {
     members(maker, 8, 3);
 }
 
+/* About 350 KB, near the most that DynamoDB takes. */
 static void huge_item(struct maker *maker) {
     small_item(maker);
     both(maker, ",");
     named(maker, "essay", "S");
     both(maker, "\"");
-    for (unsigned i = 0; i < 52000; i++) {
+    for (unsigned i = 0; i < 58000; i++) {
         random_text(maker, "aeiounhtrs", 3 + roll_below(maker->dice, 5));
         both(maker, i % 16 == 15 ? "\\n" : " ");
     }
