@@ -230,7 +230,8 @@ void job_tell_watchers(struct job *job, const struct run_result *result) {
 /* Gives back the run's place and its memory's share. */
 static void leave_place(struct job *job) {
     struct jobs *jobs = job->jobs;
-    jobs->running--;
+    if (!--jobs->running)
+        workshop_rest(jobs->shared.workshop);
     if (jobs->alone == job) {
         jobs->alone = NULL;
         uv_timer_stop(&jobs->alone_timer);

@@ -4,7 +4,11 @@
 #include "job/workshop.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/memory.h"
 
@@ -33,6 +37,21 @@ void workshop_free(struct workshop *workshop) {
     uv_mutex_destroy(&workshop->mutex);
     pool_free(workshop->pool);
     free(workshop);
+}
+
+/* (They are freed outside of the lock: a worker that needs one now makes its own.) */
+void workshop_rest(struct workshop *workshop) {
+    struct chunk_workspace *idle[KEPT];
+    uv_mutex_lock(&workshop->mutex);
+    size_t count = workshop->count;
+    memcpy(idle, workshop->idle, count * sizeof *idle);
+    workshop->count = 0;
+    uv_mutex_unlock(&workshop->mutex);
+    while (count)
+        chunk_workspace_free(idle[--count]);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what lies free between blocks that stay, glibc gives back to the system only when asked */
+#endif
 }
 
 struct pool *workshop_pool(struct workshop *workshop) {

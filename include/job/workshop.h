@@ -18,4 +18,7 @@ struct pool *workshop_pool(struct workshop *workshop);
 struct chunk_workspace *workshop_take(struct workshop *workshop);
 void workshop_give(struct workshop *workshop, struct chunk_workspace *workspace);
 
+/* Nothing more is to be done for now: idle workspaces, and what malloc() has kept, go back to the system. */
+void workshop_rest(struct workshop *workshop);
+
 #endif
