@@ -142,10 +142,14 @@ static void wrong(struct backup_feed *feed, const char *key, const char *what) {
     error_set(&feed->damage, ERROR_CORRUPT, "%s: %s", key && *key ? key : "an object", what);
 }
 
-static void judge_object(struct backup_feed *feed, const struct source_object *object, bool parts_wrong) {
-    if (!object->key || !*object->key || object->size == SOURCE_UNKNOWN || object->items == SOURCE_UNKNOWN)
+/* One that cannot be asked for has no parts: nobody reads it. */
+static void judge_object(struct backup_feed *feed, struct source_object *object) {
+    if (!object->key || !*object->key || object->size == SOURCE_UNKNOWN || object->items == SOURCE_UNKNOWN) {
         wrong(feed, object->key, "it lacks key, size or items");
-    else if (parts_wrong)
+        return;
+    }
+    take_parts(feed, object);
+    if (feed->parts_wrong)
         wrong(feed, object->key, "its parts do not follow each other, or one lacks length, items or crc32");
     else if (feed->bytes != object->size || feed->items != object->items)
         wrong(feed, object->key, "its parts' sums are not its size and items");
@@ -167,8 +171,7 @@ static bool take_object(struct backup_feed *feed, const struct json_object *json
                                      .items = source_count(json, "items")};
     object->has_crc32 = crc_of(json, &object->crc32);
     object->has_md5 = source_bytes(json, "md5", object->md5, MD5_LENGTH);
-    take_parts(feed, object);
-    judge_object(feed, object, feed->parts_wrong);
+    judge_object(feed, object);
     return true;
 }
 

@@ -102,6 +102,13 @@ static void a_lenient_reader_keeps_what_is_wrong_as_damage(void **state) {
     assert_int_equal(error.code, ERROR_NONE);
     assert_non_null(strstr(source->damage.message, "sums"));
     source_unref(source);
+    source = parse_sealed(
+        HEAD ",\"outputs\":[{\"format\":\"json\",\"compression\":\"none\",\"objects\":[{\"kez\":\"k\",\"size\":30,"
+             "\"items\":3,\"parts\":[" PART(0, 30, 3) "]}]}]",
+        true, &error);
+    assert_non_null(strstr(source->damage.message, "lacks key"));
+    assert_int_equal(source->outputs[0].objects[0].part_count, 0); /* nobody asks for it */
+    source_unref(source);
     static const char unsealed[] = HEAD OBJECT(PART(0, 30, 3)) "}\n";
     source = source_parse_backup(unsealed, sizeof unsealed - 1, true, &error);
     assert_non_null(strstr(source->damage.message, "checksum of itself"));
