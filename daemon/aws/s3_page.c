@@ -123,11 +123,6 @@ bool s3_number(const char *text, uint64_t *value) {
     return errno == 0;
 }
 
-/* Room for one more: capacities are the powers of two, so no one has to keep them. */
-static void *grown(void *array, size_t count, size_t size) {
-    return count & (count - 1) ? array : x_realloc(array, (count ? 2 * count : 1) * size);
-}
-
 static bool set_part(struct s3_entry *entry, const char *text) {
     uint64_t number;
     if (!s3_number(text, &number) || number < 1 || number > S3_PARTS_MAX)
@@ -142,7 +137,7 @@ static void set_etag(char **slot, const char *text) {
 }
 
 static void add_prefix(struct s3_page *page, const char *text) {
-    page->prefixes = grown(page->prefixes, page->prefix_count, sizeof *page->prefixes);
+    page->prefixes = x_grow(page->prefixes, page->prefix_count, sizeof *page->prefixes);
     page->prefixes[page->prefix_count++] = x_strdup(text);
 }
 
@@ -226,7 +221,7 @@ static bool close_entry(struct reading *reading, bool whole) {
     struct s3_page *page = reading->page;
     if (!whole)
         return false;
-    page->entries = grown(page->entries, page->entry_count, sizeof *page->entries);
+    page->entries = x_grow(page->entries, page->entry_count, sizeof *page->entries);
     page->entries[page->entry_count++] = reading->entry;
     reading->entry = (struct s3_entry){0};
     return true;
@@ -236,7 +231,7 @@ static bool close_failure(struct reading *reading) {
     struct s3_page *page = reading->page;
     if (!reading->failure.key || !reading->failure.code)
         return false;
-    page->failures = grown(page->failures, page->failure_count, sizeof *page->failures);
+    page->failures = x_grow(page->failures, page->failure_count, sizeof *page->failures);
     page->failures[page->failure_count++] = reading->failure;
     reading->failure = (struct s3_failure){0};
     return true;

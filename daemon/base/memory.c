@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <openssl/crypto.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,19 @@ void *x_calloc(size_t count, size_t size) {
 
 void *x_realloc(void *old, size_t size) {
     return or_die(realloc(old, size ? size : 1));
+}
+
+/* Capacities are the powers of two. */
+void *x_grow(void *items, size_t count, size_t size) {
+    if (count & (count - 1))
+        return items;
+    if (count > SIZE_MAX / 2 / size)
+        abort();
+    return x_realloc(items, (count ? 2 * count : 1) * size);
+}
+
+bool text_equal(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 char *x_strdup(const char *text) {

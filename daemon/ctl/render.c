@@ -2,6 +2,7 @@
 /* Tables and lines out of the daemon's JSON. A member that is missing is an empty cell: an older or newer daemon is still read. */
 #include "render.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -257,8 +258,18 @@ static void add_object_rows(struct table *table, const struct json_object *outpu
         table_add(table, plain_text(json_string(output, "compression")));
         table_add(table, cell_count(object, "items"));
         table_add(table, cell_size(object, "size"));
-        table_add(table, x_printf("%zu", parts ? json_object_array_length(parts) : 0));
+        size_t count = parts ? json_object_array_length(parts) : 0;
+        table_add(table, x_printf("%" PRIu64, count + json_count(object, "parts_left_out")));
     }
+}
+
+/* A large backup's answer names the first thousand or so. */
+static void add_left_out(const struct json_object *outputs, struct buffer *out) {
+    uint64_t count = 0;
+    for (size_t i = 0; outputs && i < json_object_array_length(outputs); i++)
+        count += json_count(json_object_array_get_idx(outputs, i), "objects_left_out");
+    if (count)
+        buffer_printf(out, "and %" PRIu64 " more objects\n", count);
 }
 
 static void add_times(const struct json_object *backup, struct buffer *out) {
@@ -293,6 +304,7 @@ void render_show(const struct json_object *reply, struct buffer *out) {
     for (size_t i = 0; outputs && i < json_object_array_length(outputs); i++)
         add_object_rows(&table, json_object_array_get_idx(outputs, i));
     table_print(&table, out);
+    add_left_out(outputs, out);
     table_fini(&table);
 }
 

@@ -100,11 +100,6 @@ static void differ(struct audit *audit, const char *key, const char *what) {
     end(audit, AUDIT_DIFFERS, &audit->error);
 }
 
-/* Room for one more in a list that doubles. */
-static void *grown(void *items, size_t count, size_t size) {
-    return count & (count - 1) ? items : x_realloc(items, (count ? 2 * count : 1) * size);
-}
-
 static bool is_the_runs(const struct audit *audit, const struct s3_answer *answer) {
     return answer->found && answer->run && strcmp(answer->run, audit->options.record->names.run) == 0;
 }
@@ -273,7 +268,7 @@ static bool take_file(struct audit *audit, const struct s3_entry *entry) {
         return true; /* a store that gave more than was asked for */
     const struct object_record *file = file_of(audit, entry->key);
     if (!file) {
-        audit->strays = grown(audit->strays, audit->stray_count, sizeof *audit->strays);
+        audit->strays = x_grow(audit->strays, audit->stray_count, sizeof *audit->strays);
         audit->strays[audit->stray_count++] = x_strdup(entry->key);
         return true;
     }
@@ -363,7 +358,7 @@ static void on_uploads(void *arg, const struct s3_answer *answer, const struct e
     for (size_t i = 0; !error && i < answer->entry_count; i++) {
         if (strcmp(answer->entries[i].key, loose_at(audit)->key) != 0)
             continue;
-        audit->ids = grown(audit->ids, audit->id_count, sizeof *audit->ids);
+        audit->ids = x_grow(audit->ids, audit->id_count, sizeof *audit->ids);
         audit->ids[audit->id_count++] = x_strdup(answer->entries[i].upload_id);
     }
     audit->step = ABORT_LISTED;

@@ -93,16 +93,11 @@ static struct cut *filling(struct cuts *cuts) {
     return cuts->filling;
 }
 
-/* Room for one more in a list that doubles. */
-static void *grown(void *items, size_t count, size_t size) {
-    return count & (count - 1) ? items : x_realloc(items, (count ? 2 * count : 1) * size);
-}
-
 void cuts_add_page(struct cuts *cuts, struct scan_page *page) {
     struct cut *cut = filling(cuts);
     if (!ledger_holds(cuts->options.ledger))
         return;
-    cut->positions = grown(cut->positions, cut->position_count, sizeof *cut->positions);
+    cut->positions = x_grow(cut->positions, cut->position_count, sizeof *cut->positions);
     struct checkpoint_position *position = &cut->positions[cut->position_count++];
     position->segment = page->segment;
     position->key = take_pointer(page->next_key);

@@ -45,14 +45,6 @@ static void on_checked(void *arg, struct json_object *answer, const struct http_
         drill_fail(drill, error);
 }
 
-static const char *source_name(enum config_source source) {
-    static const char *const names[] = {[CONFIG_SOURCE_AUTO] = "auto",
-                                        [CONFIG_SOURCE_ENV] = "env",
-                                        [CONFIG_SOURCE_PROFILE] = "profile",
-                                        [CONFIG_SOURCE_IMDS] = "imds"};
-    return names[source];
-}
-
 static void name_table(struct drill *drill) {
     const struct job_config *job = drill->job;
     unsigned char random[4];
@@ -62,7 +54,7 @@ static void name_table(struct drill *drill) {
         .region = x_strdup(drill->result.region),
         .job = x_strdup(job->name),
         .run = x_strdup(drill->result.run),
-        .access = {.source = x_strdup(source_name(job->source)),
+        .access = {.source = x_strdup(engine_source_name(job->source)),
                    .profile = x_strdup(job->profile),
                    .role_arn = x_strdup(job->role_arn),
                    .external_id = x_strdup(job->external_id)}};

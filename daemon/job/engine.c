@@ -81,31 +81,41 @@ int64_t engine_landing(const struct engine *engine) {
     return engine->shared.landing ? engine->shared.landing : LANDING_MS;
 }
 
-static bool same_text(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 bool engine_same(const struct config *a, const struct config *b) {
     for (int i = 0; i < CONFIG_ENDPOINTS; i++)
-        if (!same_text(a->endpoints[i], b->endpoints[i]))
+        if (!text_equal(a->endpoints[i], b->endpoints[i]))
             return false;
-    return same_text(a->ca_bundle, b->ca_bundle) && same_text(a->proxy, b->proxy);
+    return text_equal(a->ca_bundle, b->ca_bundle) && text_equal(a->proxy, b->proxy);
 }
 
 char *engine_region(const struct job_config *job) {
     return job->region ? x_strdup(job->region) : table_arn_region(job->table);
 }
 
-static const enum credential_source_kind source_kinds[] = {[CONFIG_SOURCE_AUTO] = SOURCE_AUTO,
-                                                           [CONFIG_SOURCE_ENV] = SOURCE_ENV,
-                                                           [CONFIG_SOURCE_PROFILE] = SOURCE_PROFILE,
-                                                           [CONFIG_SOURCE_IMDS] = SOURCE_IMDS};
+static const struct {
+    const char *name; /* as Source= has it */
+    enum credential_source_kind kind;
+} sources[] = {[CONFIG_SOURCE_AUTO] = {"auto", SOURCE_AUTO},
+               [CONFIG_SOURCE_ENV] = {"env", SOURCE_ENV},
+               [CONFIG_SOURCE_PROFILE] = {"profile", SOURCE_PROFILE},
+               [CONFIG_SOURCE_IMDS] = {"imds", SOURCE_IMDS}};
+
+const char *engine_source_name(enum config_source source) {
+    return sources[source].name;
+}
+
+enum credential_source_kind engine_source_named(const char *name) {
+    for (size_t i = 0; name && i < array_length(sources); i++)
+        if (strcmp(sources[i].name, name) == 0)
+            return sources[i].kind;
+    return SOURCE_AUTO;
+}
 
 struct credential_provider *engine_provider(struct engine *engine, const struct job_config *job, bool destination) {
     _cleanup_free_ char *session = job->session_name ? x_strdup(job->session_name) : credential_session_name(job->name);
     _cleanup_free_ char *region = engine_region(job);
     bool other_role = destination && job->destination_role_arn;
-    struct credential_settings settings = {.source = source_kinds[job->source],
+    struct credential_settings settings = {.source = sources[job->source].kind,
                                            .profile = job->profile,
                                            .role_arn = other_role ? job->destination_role_arn : job->role_arn,
                                            .external_id = other_role ? NULL : job->external_id,
@@ -119,7 +129,7 @@ struct credential_provider *engine_role_provider(struct engine *engine, const st
                                                  const char *role_arn) {
     _cleanup_free_ char *session = job->session_name ? x_strdup(job->session_name) : credential_session_name(job->name);
     _cleanup_free_ char *region = engine_region(job);
-    struct credential_settings settings = {.source = source_kinds[job->source],
+    struct credential_settings settings = {.source = sources[job->source].kind,
                                            .profile = job->profile,
                                            .role_arn = role_arn,
                                            .session_name = session,

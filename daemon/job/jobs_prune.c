@@ -17,11 +17,7 @@ struct job_prune {
 };
 
 static bool is_live(void *arg, const char *run) {
-    const struct jobs *jobs = arg;
-    for (size_t i = 0; i < jobs->count; i++)
-        if (jobs->items[i]->state != JOB_IDLE && strcmp(jobs->items[i]->run, run) == 0)
-            return true;
-    return false;
+    return jobs_knows_run(arg, run);
 }
 
 static void say(const struct job *job, enum event_kind kind, const struct error *error, const char *message) {
@@ -87,14 +83,10 @@ static struct job_prune *start(struct job *job, const char *table_arn, bool dry_
     return one;
 }
 
-static bool same_text(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* A reload during the run may have changed whose table it is. */
 static bool is_same_table(const struct job_config *a, const struct job_config *b) {
-    return same_text(a->table, b->table) && same_text(a->region, b->region) && same_text(a->role_arn, b->role_arn) &&
-           same_text(a->profile, b->profile) && a->source == b->source;
+    return text_equal(a->table, b->table) && text_equal(a->region, b->region) && text_equal(a->role_arn, b->role_arn) &&
+           text_equal(a->profile, b->profile) && a->source == b->source;
 }
 
 void job_prune_after_run(struct job *job) {

@@ -8,28 +8,20 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-/* Room for one more in a list that doubles. */
-static void *grow(void *items, size_t count, size_t size) {
-    bool full = count == 0 || (count >= 8 && (count & (count - 1)) == 0);
-    if (!full)
-        return items;
-    return x_realloc(items, (count < 8 ? 8 : count * 2) * size);
-}
-
 struct object_record *output_record_add(struct output_record *output, const struct object_record *object) {
-    output->objects = grow(output->objects, output->object_count, sizeof *object);
+    output->objects = x_grow(output->objects, output->object_count, sizeof *object);
     output->objects[output->object_count] = *object;
     return &output->objects[output->object_count++];
 }
 
 struct part_record *object_record_add(struct object_record *object, const struct part_record *part) {
-    object->parts = grow(object->parts, object->part_count, sizeof *part);
+    object->parts = x_grow(object->parts, object->part_count, sizeof *part);
     object->parts[object->part_count] = *part;
     return &object->parts[object->part_count++];
 }
 
 void backup_record_cut(struct backup_record *record, const struct cut_record *cut) {
-    record->cuts = grow(record->cuts, record->cut_count, sizeof *cut);
+    record->cuts = x_grow(record->cuts, record->cut_count, sizeof *cut);
     record->cuts[record->cut_count++] = *cut;
 }
 

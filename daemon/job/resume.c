@@ -115,7 +115,7 @@ static bool other_columns(const struct checkpoint_run *run, const struct job_con
     return differs("list of columns", then, now.length ? now.data : NULL, why);
 }
 
-/* What S3 holds of the run would not be what the job asks for now. */
+/* What S3 holds of the run would not be what the job asks for now. (Whether it is the same table is seen when it is described.) */
 static bool is_another(const struct checkpoint_run *run, const struct resume_now *now, struct error *why) {
     const struct job_config *job = now->job;
     _cleanup_free_ char *formats = formats_of(job);
@@ -124,8 +124,7 @@ static bool is_another(const struct checkpoint_run *run, const struct resume_now
            differs("bucket", run->bucket, job->bucket, why) || differs("prefix", run->prefix, job->prefix, why) ||
            differs("format and compression", run->formats, formats, why) || other_columns(run, job, why) ||
            differs("KMS key", run->kms_key_id, job->kms_key_id, why) ||
-           differs("S3 endpoint", run->s3_endpoint, now->s3_endpoint, why) ||
-           (now->table_id && run->table_id && differs("table's id", run->table_id, now->table_id, why));
+           differs("S3 endpoint", run->s3_endpoint, now->s3_endpoint, why);
 }
 
 /* No cut yet: it is as old as its scan. */

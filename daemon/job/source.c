@@ -5,6 +5,8 @@
  *                 +-- parsed by a worker -> done          +-- ours -> not found           |
  *                 +-- lenient, and it cannot be read -------------------------------------+
  *
+ * What may be long, backup.json and manifest-files.json, is asked for a range at a time; a worker takes in each before the next is asked for.
+ *
  * A folder of ours has the manifests of an export too. Without backup.json it is a run that did not end, or a backup that is being
  * removed, and no backup: its _started tells, for an export's is empty.
  */
@@ -17,7 +19,8 @@
 #include "base/memory.h"
 #include "job/place.h"
 
-#define TEXT_MOST ((size_t)64 << 20) /* of backup.json, and of a manifest */
+#define RANGE         ((size_t)1 << 20) /* of a long text; a short one must fit */
+#define NO_SUCH_RANGE 416               /* there is nothing more of it */
 
 /* ------------------------------------------------------------ its life */
 
@@ -34,11 +37,6 @@ struct source *source_ref(struct source *source) {
 }
 
 static void output_fini(struct source_output *output) {
-    for (size_t i = 0; i < output->object_count; i++) {
-        free(output->objects[i].key);
-        free(output->objects[i].etag);
-        free(output->objects[i].parts);
-    }
     free(output->objects);
     csv_columns_unref(output->columns);
 }
@@ -57,6 +55,7 @@ void source_unref(struct source *source) {
         free(source->manifests[i].name);
     json_object_put(source->definition);
     json_object_put(source->document);
+    arena_fini(&source->texts);
     error_clear(&source->damage);
     place_close(source->place);
     free(source);
@@ -109,7 +108,12 @@ struct source_open {
     char id[ID_LENGTH + 1];
     struct s3_call *call;
     struct http_sink sink;
-    struct buffer text;
+    struct buffer text; /* or the range of it at hand */
+    uint64_t at;        /* bytes of it before */
+    char *etag;         /* of its first range: all must be of one text */
+    bool more;          /* another range may follow */
+    struct backup_feed *backup;
+    struct files_feed *files;
     uv_work_t work;
     bool working, cancelled;
     struct source *source;
@@ -122,6 +126,8 @@ struct source_open {
 static void open_free(struct source_open *open) {
     if (open->call)
         s3_cancel(open->call);
+    backup_feed_free(open->backup);
+    files_feed_free(open->files);
     source_unref(open->source);
     place_close(open->place);
     config_unref(open->config);
@@ -131,6 +137,7 @@ static void open_free(struct source_open *open) {
     free(open->prefix);
     free(open->plain_key);
     free(open->key);
+    free(open->etag);
     free(open);
 }
 
@@ -168,17 +175,8 @@ static const char *file_of(enum open_state state) {
                               : "manifest-files.json";
 }
 
-/* On a worker thread. */
-static void parse(uv_work_t *work) {
-    struct source_open *open = container_of(work, struct source_open, work);
-    const char *text = open->text.data ? open->text.data : "";
-    struct error *error = &open->failure;
-    if (open->state == BACKUP)
-        open->source = source_parse_backup(text, open->text.length, open->request.lenient, error);
-    else if (open->state == SUMMARY)
-        open->source = source_parse_summary(text, open->text.length, error);
-    else if (!source_parse_files(open->source, text, open->text.length, error))
-        error_context(error, "manifest-files.json");
+static bool is_long(enum open_state state) {
+    return state == BACKUP || state == FILES;
 }
 
 /* A backup.json under the name of another folder's is none of this one. */
@@ -189,38 +187,86 @@ static bool is_this(const struct source_open *open, struct error *error) {
     return false;
 }
 
+static void settle(struct source_open *open) {
+    memcpy(open->source->id, open->id, sizeof open->id);
+    source_settle(open->source, open->place->bucket.name, open->prefix);
+}
+
+static void end_backup(struct source_open *open) {
+    struct error other = {0};
+    open->source = backup_feed_end(take_pointer(open->backup), &open->failure);
+    if (!open->source)
+        return;
+    if (!is_this(open, &other))
+        error_keep_first(open->request.lenient ? &open->source->damage : &open->failure, &other);
+    settle(open);
+}
+
+static void take_backup(struct source_open *open, const char *bytes, size_t length) {
+    if (!open->backup)
+        open->backup = backup_feed_new(open->request.lenient);
+    if (!backup_feed_add(open->backup, bytes, length))
+        open->more = false;
+    if (!open->more)
+        end_backup(open);
+}
+
+static void take_files(struct source_open *open, const char *bytes, size_t length) {
+    if (!open->files)
+        open->files = files_feed_new(open->source);
+    if (!files_feed_add(open->files, bytes, length))
+        open->more = false;
+    if (open->more)
+        return;
+    if (!files_feed_end(take_pointer(open->files), &open->failure)) {
+        error_context(&open->failure, "manifest-files.json");
+        return;
+    }
+    settle(open);
+    source_describe_export(open->source);
+}
+
+/* On a worker thread. */
+static void parse(uv_work_t *work) {
+    struct source_open *open = container_of(work, struct source_open, work);
+    const char *text = open->text.data ? open->text.data : "";
+    if (open->state == BACKUP)
+        take_backup(open, text, open->text.length);
+    else if (open->state == SUMMARY)
+        open->source = source_parse_summary(text, open->text.length, &open->failure);
+    else
+        take_files(open, text, open->text.length);
+}
+
+static void get_range(struct source_open *open);
+
+static void on_refused(struct source_open *open) {
+    error_context(&open->failure, "s3://%s/%s", open->place->bucket.name, open->key);
+    bool goes_on = open->state == BACKUP && open->request.lenient;
+    if (!goes_on) {
+        fail(open, &open->failure);
+        return;
+    }
+    open->damage = error_take(&open->failure);
+    open_step(open, SUMMARY);
+}
+
 static void on_parsed(uv_work_t *work, int status) {
     struct source_open *open = container_of(work, struct source_open, work);
     (void)status;
     open->working = false;
-    buffer_fini(&open->text);
-    if (open->cancelled) {
+    open->at += open->text.length;
+    buffer_clear(&open->text);
+    if (open->cancelled)
         open_free(open);
-        return;
-    }
-    struct error other = {0};
-    if (!open->failure.code && open->state == BACKUP && !is_this(open, &other))
-        error_keep_first(open->request.lenient ? &open->source->damage : &open->failure, &other);
-    if (open->failure.code) {
-        error_context(&open->failure, "s3://%s/%s", open->place->bucket.name, open->key);
-        bool goes_on = open->state == BACKUP && open->request.lenient;
-        if (!goes_on) {
-            fail(open, &open->failure);
-            return;
-        }
-        open->damage = error_take(&open->failure);
-        open_step(open, SUMMARY);
-        return;
-    }
-    if (open->state == SUMMARY) {
+    else if (open->failure.code)
+        on_refused(open);
+    else if (open->more)
+        get_range(open);
+    else if (open->state == SUMMARY)
         open_step(open, FILES);
-        return;
-    }
-    memcpy(open->source->id, open->id, sizeof open->id);
-    source_settle(open->source, open->place->bucket.name, open->prefix);
-    if (open->state == FILES)
-        source_describe_export(open->source);
-    succeed(open);
+    else
+        succeed(open);
 }
 
 static bool begin_text(void *arg, int status, int64_t length) {
@@ -261,10 +307,37 @@ static void not_whole(struct source_open *open) {
     fail(open, &error);
 }
 
+static void give_to_worker(struct source_open *open) {
+    open->working = true;
+    uv_queue_work(open->request.engine->shared.loop, &open->work, parse, on_parsed);
+}
+
+/* Written anew between two ranges? It never is by us. */
+static bool is_same_text(struct source_open *open, const struct s3_answer *answer) {
+    if (!open->at)
+        x_replace(&open->etag, answer->etag);
+    if (!open->etag || !answer->etag || strcmp(open->etag, answer->etag) == 0)
+        return true;
+    error_set(&open->failure, ERROR_CORRUPT, "it changed while it was read");
+    return false;
+}
+
+static void on_found(struct source_open *open, const struct s3_answer *answer) {
+    open->more = is_long(open->state) && open->text.length == RANGE;
+    if (is_long(open->state) && !is_same_text(open, answer))
+        on_refused(open);
+    else
+        give_to_worker(open);
+}
+
 static void on_text(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct source_open *open = arg;
     open->call = NULL;
-    if (error) {
+    if (error && error->http_status == NO_SUCH_RANGE && is_long(open->state)) {
+        open->more = false;
+        buffer_clear(&open->text);
+        give_to_worker(open);
+    } else if (error) {
         fail(open, error);
     } else if (open->state == STARTED) {
         if (open->text.length)
@@ -272,8 +345,7 @@ static void on_text(void *arg, const struct s3_answer *answer, const struct erro
         else
             open_step(open, SUMMARY);
     } else if (answer->found) {
-        open->working = true;
-        uv_queue_work(open->request.engine->shared.loop, &open->work, parse, on_parsed);
+        on_found(open, answer);
     } else if (open->state == BACKUP) {
         open_step(open, STARTED);
     } else {
@@ -281,12 +353,21 @@ static void on_text(void *arg, const struct s3_answer *answer, const struct erro
     }
 }
 
+static void get_range(struct source_open *open) {
+    struct s3_get get = {.key = open->key, .sink = &open->sink};
+    if (is_long(open->state)) {
+        get.first = open->at;
+        get.last = open->at + RANGE - 1;
+    }
+    buffer_clear(&open->text);
+    open->call = s3_get_object(&open->place->bucket, &get, on_text, open);
+}
+
 static void get_text(struct source_open *open) {
     free(open->key);
-    buffer_clear(&open->text);
+    open->at = 0;
     open->key = x_printf("%sAWSDynamoDB/%s/%s", open->prefix, open->id, file_of(open->state));
-    struct s3_get get = {.key = open->key, .sink = &open->sink};
-    open->call = s3_get_object(&open->place->bucket, &get, on_text, open);
+    get_range(open);
 }
 
 static void open_step(struct source_open *open, enum open_state state) {
@@ -311,7 +392,7 @@ struct source_open *source_open_start(const struct source_request *request, sour
     open->request = *request;
     open->config = config_ref(request->config);
     open->sink = (struct http_sink){begin_text, write_text, open};
-    open->text = BUFFER_INIT(TEXT_MOST);
+    open->text = BUFFER_INIT(RANGE);
     open->prefix = x_strdup(request->prefix ? request->prefix : request->job->prefix);
     open->plain_key = x_strdup(request->plain_key);
     if (request->id)

@@ -72,67 +72,127 @@ static enum stream_compression compression_of(const char *key) {
     return COMPRESSION_NONE;
 }
 
-static void whole_part(struct source_object *object) {
-    object->parts = x_calloc(1, sizeof *object->parts);
+static void whole_part(struct source *source, struct source_object *object) {
+    object->parts = arena_get(&source->texts, sizeof *object->parts);
     object->parts[0] = (struct source_part){.length = object->size, .items = object->items};
     object->part_count = 1;
 }
 
-static struct source_object *add_object(struct source_output *output) {
-    size_t count = output->object_count;
-    if (!(count & (count - 1))) /* 0, 1, 2, 4, 8 ...: full */
-        output->objects = x_realloc(output->objects, (count ? 2 * count : 1) * sizeof *output->objects);
+struct source_object *source_add_object(struct source_output *output, struct error *error) {
+    if (output->object_count == SOURCE_OBJECTS_MOST) {
+        error_set(error, ERROR_TOO_LARGE, "it names more than %zu objects", SOURCE_OBJECTS_MOST);
+        return NULL;
+    }
+    if (output->object_count == output->object_room) {
+        output->object_room += output->object_room / 4 + 1;
+        output->objects = x_realloc(output->objects, output->object_room * sizeof *output->objects);
+    }
     return &output->objects[output->object_count++];
 }
 
+/* ------------------------------------------------------------ manifest-files.json */
+
+/* Line by line. */
+struct files_feed {
+    struct source *source;
+    struct buffer line;
+    size_t number; /* of lines that are read */
+    struct error error;
+};
+
 static bool read_file(struct source *source, const char *line, size_t length, struct error *error) {
     struct source_output *output = &source->outputs[0];
-    if (length > LINE_MOST) {
-        error_set(error, ERROR_CORRUPT, "it has %zu bytes", length);
-        return false;
-    }
     _cleanup_json_ struct json_object *root = json_parse(line, length, error);
     if (!root)
         return false;
-    if (!json_need_string(root, "dataFileS3Key", error))
+    const char *key = json_need_string(root, "dataFileS3Key", error);
+    struct source_object *object = key ? source_add_object(output, error) : NULL;
+    if (!object)
         return false;
-    struct source_object object = {.key = source_text(root, "dataFileS3Key"),
-                                   .etag = source_etag(root),
-                                   .size = SOURCE_UNKNOWN,
-                                   .items = source_count(root, "itemCount")};
-    object.has_md5 = source_bytes(root, "md5Checksum", object.md5, MD5_LENGTH);
-    whole_part(&object);
-    enum stream_compression compression = compression_of(object.key);
-    bool same = !output->object_count || compression == output->compression;
+    size_t etag_length = 0;
+    const char *etag = source_etag(root, &etag_length);
+    *object = (struct source_object){.key = arena_strdup(&source->texts, key),
+                                     .etag = etag ? arena_strndup(&source->texts, etag, etag_length) : NULL,
+                                     .size = SOURCE_UNKNOWN,
+                                     .items = source_count(root, "itemCount")};
+    object->has_md5 = source_bytes(root, "md5Checksum", object->md5, MD5_LENGTH);
+    whole_part(source, object);
+    enum stream_compression compression = compression_of(key);
+    bool same = output->object_count == 1 || compression == output->compression;
     output->compression = compression;
-    *add_object(output) = object;
     if (!same)
-        error_set(error, ERROR_INVALID, "%s is not compressed as the files before it", object.key);
+        error_set(error, ERROR_INVALID, "%s is not compressed as the files before it", key);
     return same;
 }
 
-bool source_parse_files(struct source *source, const char *text, size_t length, struct error *error) {
-    size_t number = 0;
-    for (size_t at = 0, end; at < length; at = end + 1) {
-        const char *newline = memchr(text + at, '\n', length - at);
-        end = newline ? (size_t)(newline - text) : length;
-        number++;
-        if (!read_file(source, text + at, end - at, error)) {
-            error_context(error, "line %zu", number);
-            return false;
-        }
+static bool end_line(struct files_feed *feed) {
+    feed->number++;
+    bool good = read_file(feed->source, feed->line.data ? feed->line.data : "", feed->line.length, &feed->error);
+    buffer_clear(&feed->line);
+    if (!good)
+        error_context(&feed->error, "line %zu", feed->number);
+    return good;
+}
+
+struct files_feed *files_feed_new(struct source *source) {
+    struct files_feed *feed = x_calloc(1, sizeof *feed);
+    feed->source = source;
+    feed->line = BUFFER_INIT(LINE_MOST);
+    return feed;
+}
+
+void files_feed_free(struct files_feed *feed) {
+    if (!feed)
+        return;
+    buffer_fini(&feed->line);
+    error_clear(&feed->error);
+    free(feed);
+}
+
+static bool add_to_line(struct files_feed *feed, const char *bytes, size_t length) {
+    if (buffer_append(&feed->line, bytes, length))
+        return true;
+    error_set(&feed->error, ERROR_CORRUPT, "line %zu: it has more than %zu bytes", feed->number + 1, LINE_MOST);
+    return false;
+}
+
+bool files_feed_add(struct files_feed *feed, const char *bytes, size_t length) {
+    while (length && !feed->error.code) {
+        const char *newline = memchr(bytes, '\n', length);
+        size_t part = newline ? (size_t)(newline - bytes) : length, taken = part + (newline != NULL);
+        if (!add_to_line(feed, bytes, part) || (newline && !end_line(feed)))
+            break;
+        bytes += taken;
+        length -= taken;
     }
-    source_add_up(&source->outputs[0]);
-    return true;
+    return !feed->error.code;
+}
+
+bool files_feed_end(struct files_feed *feed, struct error *error) {
+    if (!feed->error.code && feed->line.length)
+        (void)end_line(feed);
+    bool good = !feed->error.code;
+    error_keep_first(error, &feed->error);
+    if (good)
+        source_add_up(&feed->source->outputs[0]);
+    files_feed_free(feed);
+    return good;
+}
+
+bool source_parse_files(struct source *source, const char *text, size_t length, struct error *error) {
+    struct files_feed *feed = files_feed_new(source);
+    files_feed_add(feed, text, length);
+    return files_feed_end(feed, error);
 }
 
 struct source *source_of_plain(const char *bucket, const char *key) {
     struct source *source = source_new(BACKUP_PLAIN);
     struct source_output *output = &source->outputs[source->output_count++];
     *output = (struct source_output){.format = FORMAT_JSON, .compression = compression_of(key)};
-    struct source_object *object = add_object(output);
-    *object = (struct source_object){.key = x_strdup(key), .size = SOURCE_UNKNOWN, .items = SOURCE_UNKNOWN};
-    whole_part(object);
+    struct source_object *object = source_add_object(output, NULL);
+    *object = (struct source_object){
+        .key = arena_strdup(&source->texts, key), .size = SOURCE_UNKNOWN, .items = SOURCE_UNKNOWN};
+    whole_part(source, object);
     output->size = output->items = source->items = SOURCE_UNKNOWN;
     source->bucket = x_strdup(bucket);
     source->prefix = x_strdup("");
@@ -157,13 +217,17 @@ static struct json_object *describe_output(const struct source_output *output) {
     struct json_object *described = json_object_new_object(), *objects = json_object_new_array();
     json_put_string(described, "format", format_name(output->format));
     json_put_string(described, "compression", compression_name(output->compression));
-    for (size_t i = 0; i < output->object_count; i++) {
+    size_t shown = 0, count = output->object_count;
+    for (size_t i = 0; i < count && shown < SOURCE_SHOWN; i++) {
         struct json_object *one = json_object_new_object();
+        shown += strlen(output->objects[i].key) + 100;
         json_put_string(one, "key", output->objects[i].key);
         put_count(one, "items", output->objects[i].items);
         json_put_string(one, "etag", output->objects[i].etag);
         json_object_array_add(objects, one);
     }
+    if (json_object_array_length(objects) < count)
+        json_put_integer(described, "objects_left_out", (int64_t)(count - json_object_array_length(objects)));
     json_object_object_add(described, "objects", objects);
     return described;
 }

@@ -85,17 +85,9 @@ static void remove_table(struct swept *swept) {
 
 /* ------------------------------------------------------------ life */
 
-static enum credential_source_kind source_kind(const char *name) {
-    if (name && strcmp(name, "env") == 0)
-        return SOURCE_ENV;
-    if (name && strcmp(name, "profile") == 0)
-        return SOURCE_PROFILE;
-    return name && strcmp(name, "imds") == 0 ? SOURCE_IMDS : SOURCE_AUTO;
-}
-
 static struct aws_session *session_for(struct engine *engine, const struct scratch_table *table) {
     _cleanup_free_ char *name = credential_session_name(table->job);
-    struct credential_settings settings = {.source = source_kind(table->access.source),
+    struct credential_settings settings = {.source = engine_source_named(table->access.source),
                                            .profile = table->access.profile,
                                            .role_arn = table->access.role_arn,
                                            .external_id = table->access.external_id,

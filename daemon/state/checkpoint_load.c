@@ -8,11 +8,6 @@
 #include "sql.h"
 #include "state/checkpoint.h"
 
-/* Room for one more in a list that doubles. */
-static void *grown(void *items, size_t count, size_t size) {
-    return count & (count - 1) ? items : x_realloc(items, (count ? 2 * count : 1) * size);
-}
-
 /* ------------------------------------------------------------ the run's row */
 
 #define RUN_COLUMNS                                                                                                    \
@@ -68,7 +63,7 @@ static void read_run(struct checkpoint_run *run, sqlite3_stmt *row) {
 static bool add_run(sqlite3_stmt *row, void *arg, struct error *error) {
     struct checkpoint_list *list = arg;
     (void)error;
-    list->items = grown(list->items, list->count, sizeof *list->items);
+    list->items = x_grow(list->items, list->count, sizeof *list->items);
     read_run(&list->items[list->count++], row);
     return true;
 }
@@ -95,7 +90,7 @@ static bool take_run(sqlite3_stmt *row, void *arg, struct error *error) {
 static bool add_position(sqlite3_stmt *row, void *arg, struct error *error) {
     struct checkpoint *checkpoint = arg;
     (void)error;
-    checkpoint->positions = grown(checkpoint->positions, checkpoint->position_count, sizeof *checkpoint->positions);
+    checkpoint->positions = x_grow(checkpoint->positions, checkpoint->position_count, sizeof *checkpoint->positions);
     checkpoint->positions[checkpoint->position_count++] =
         (struct checkpoint_position){.segment = (unsigned)sqlite3_column_int64(row, 0), .key = sql_text(row, 1)};
     return true;
@@ -104,7 +99,7 @@ static bool add_position(sqlite3_stmt *row, void *arg, struct error *error) {
 static bool add_object(sqlite3_stmt *row, void *arg, struct error *error) {
     struct checkpoint *checkpoint = arg;
     (void)error;
-    checkpoint->objects = grown(checkpoint->objects, checkpoint->object_count, sizeof *checkpoint->objects);
+    checkpoint->objects = x_grow(checkpoint->objects, checkpoint->object_count, sizeof *checkpoint->objects);
     checkpoint->objects[checkpoint->object_count++] =
         (struct checkpoint_object){.output = (unsigned)sqlite3_column_int64(row, 0),
                                    .number = (unsigned)sqlite3_column_int64(row, 1),
@@ -117,7 +112,7 @@ static bool add_object(sqlite3_stmt *row, void *arg, struct error *error) {
 
 static bool add_part(sqlite3_stmt *row, void *arg, struct error *error) {
     struct checkpoint *checkpoint = arg;
-    checkpoint->parts = grown(checkpoint->parts, checkpoint->part_count, sizeof *checkpoint->parts);
+    checkpoint->parts = x_grow(checkpoint->parts, checkpoint->part_count, sizeof *checkpoint->parts);
     struct checkpoint_part *part = &checkpoint->parts[checkpoint->part_count];
     *part = (struct checkpoint_part){.output = (unsigned)sqlite3_column_int64(row, 0),
                                      .object = (unsigned)sqlite3_column_int64(row, 1),
@@ -138,7 +133,7 @@ static bool add_part(sqlite3_stmt *row, void *arg, struct error *error) {
 static bool add_cut(sqlite3_stmt *row, void *arg, struct error *error) {
     struct checkpoint *checkpoint = arg;
     (void)error;
-    checkpoint->cuts = grown(checkpoint->cuts, checkpoint->cut_count, sizeof *checkpoint->cuts);
+    checkpoint->cuts = x_grow(checkpoint->cuts, checkpoint->cut_count, sizeof *checkpoint->cuts);
     checkpoint->cuts[checkpoint->cut_count++] = (struct checkpoint_cut){
         .items = (uint64_t)sqlite3_column_int64(row, 0),
         .parts = {(uint64_t)sqlite3_column_int64(row, 1), (uint64_t)sqlite3_column_int64(row, 2),

@@ -8,6 +8,7 @@
 #define BASE_MEMORY_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -15,6 +16,12 @@ void *x_malloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *x_calloc(size_t count, size_t size)
     __attribute__((malloc, returns_nonnull)); /* zeroed; count * size is checked */
 void *x_realloc(void *old, size_t size) __attribute__((returns_nonnull));
+
+/* Room for one more of `size` bytes in a list of `count` that only this makes larger: it doubles, and its owner keeps no capacity. */
+void *x_grow(void *items, size_t count, size_t size) __attribute__((returns_nonnull, warn_unused_result));
+
+/* The same words; or both are NULL. */
+bool text_equal(const char *a, const char *b);
 
 /* Copies; NULL stays NULL. The caller frees. */
 char *x_strdup(const char *text);

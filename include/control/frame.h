@@ -5,8 +5,9 @@
 
 #include "base/buffer.h"
 
-#define FRAME_CALL  ((size_t)1 << 20)   /* the longest call that the daemon takes, without its NUL */
-#define FRAME_REPLY ((size_t)256 << 20) /* the longest reply that the tool takes: a backup.json may have 64 MiB */
+#define FRAME_CALL ((size_t)1 << 20) /* the longest call that the daemon takes, without its NUL */
+#define FRAME_REPLY                                                                                                    \
+    ((size_t)256 << 20) /* the longest reply that the tool takes: a link for each of some hundred thousand files */
 
 struct frames {
     struct buffer bytes;

@@ -46,6 +46,10 @@ void engine_unref(struct engine *engine);
 /* How long, in ms, a run waits for what was dropped on its way to S3: by then it has been carried out, or never will be. */
 int64_t engine_landing(const struct engine *engine);
 
+/* Source= as the file says it, and back to what answers for it; an unknown name, or NULL, is "auto". */
+const char *engine_source_name(enum config_source source);
+enum credential_source_kind engine_source_named(const char *name);
+
 /* Would an engine for `b` be the same as one for `a`? */
 bool engine_same(const struct config *a, const struct config *b);
 

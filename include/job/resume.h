@@ -18,7 +18,6 @@ enum resume_verdict {
 struct resume_now {
     const struct job_config *job; /* of that name; NULL: none is configured */
     const char *s3_endpoint;      /* as configured now; NULL: AWS's own */
-    const char *table_id;         /* as the table is described now; NULL: not known yet, and not compared */
     int64_t now;                  /* ms since 1970 */
 };
 

@@ -18,4 +18,11 @@ void seal_add(struct buffer *text);
 /* ERROR_CORRUPT: it has no seal at its end, or the seal is not that of the bytes before. */
 bool seal_check(const char *text, size_t length, struct error *error);
 
+/* The same of a text that comes in pieces. */
+struct seal;
+struct seal *seal_new(void);
+void seal_update(struct seal *seal, const char *bytes, size_t length);
+bool seal_end(struct seal *seal, struct error *error); /* frees */
+void seal_free(struct seal *seal);                     /* NULL is fine */
+
 #endif

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "aws/s3.h"
+#include "base/arena.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "config/config.h"
@@ -39,6 +40,7 @@ struct source_part {
     bool has_crc32;
 };
 
+/* There may be hundreds of thousands: what it points to is the source's, in `texts`. */
 struct source_object {
     char *key, *etag;     /* `etag` without quotes; NULL: not told */
     uint64_t size, items; /* SOURCE_UNKNOWN where not told */
@@ -54,13 +56,19 @@ struct source_output {
     enum stream_format format;
     enum stream_compression compression;
     struct source_object *objects;
-    size_t object_count;
+    size_t object_count, object_room;
     uint64_t size, items;        /* sums; SOURCE_UNKNOWN where one is */
     struct csv_columns *columns; /* of csv; NULL: not told */
 };
 
 #define SOURCE_OUTPUTS   3
 #define SOURCE_MANIFESTS 2
+
+/* More than a backup has: in files of 8 MiB, as large as the smallest BufferMemory makes them, 32 TB. */
+#define SOURCE_OBJECTS_MOST ((size_t)4 << 20)
+#define SOURCE_PARTS_MOST   ((size_t)8 << 20)
+
+#define SOURCE_SHOWN ((size_t)512 << 10)
 
 /* What backup.json says of a manifest of DynamoDB's form that stands beside it. */
 struct source_manifest {
@@ -88,7 +96,10 @@ struct source {
                                   backup_digest_key(run) */
     bool has_digest;
     struct json_object *definition; /* what job/describe.h gathered; NULL of an export and a plain one */
-    struct json_object *document; /* backup.json, or for an export what it would say; NULL of a plain one. For `show` */
+    /* backup.json, or for an export what it would say; NULL of a plain one. For `show`. Of the objects, parts and cuts of a large backup
+     * only the first SOURCE_SHOWN bytes: `objects_left_out`, `parts_left_out`, `cuts_left_out` count the rest. */
+    struct json_object *document;
+    struct arena texts;
     struct source_output outputs[SOURCE_OUTPUTS];
     size_t output_count;
     struct source_manifest manifests[SOURCE_MANIFESTS]; /* of ours with dynamodb-json */
@@ -115,7 +126,8 @@ typedef void source_done(void *arg, struct source *source, const struct error *e
 
 struct source_open;
 
-/* `done` fires once, never from inside this call. backup.json (up to 64 MiB) and the manifests are parsed off the loop. */
+/* `done` fires once, never from inside this call. backup.json and the manifests are read a range at a time, and parsed off the loop: however
+ * long they are, only some 200 bytes an object are held. */
 struct source_open *source_open_start(const struct source_request *request, source_done *done, void *arg);
 void source_open_cancel(struct source_open *open); /* NULL is fine */
 
@@ -133,6 +145,21 @@ size_t source_restorable(const struct source *source, struct error *error);
 /* Whole texts become a source without a place; NULL with an error as above. The caller's reference. */
 struct source *source_parse_backup(const char *text, size_t length, bool lenient, struct error *error);
 struct source *source_parse_summary(const char *text, size_t length, struct error *error);
+
+/* backup.json in pieces. False: it is read no further, and _end() says why. _end() and _free() free; NULL is fine for the latter. */
+struct backup_feed;
+struct backup_feed *backup_feed_new(bool lenient);
+bool backup_feed_add(struct backup_feed *feed, const char *bytes, size_t length);
+struct source *backup_feed_end(struct backup_feed *feed, struct error *error);
+void backup_feed_free(struct backup_feed *feed);
+
+/* manifest-files.json likewise, into what source_parse_summary() made, which lives as long. */
+struct files_feed;
+struct files_feed *files_feed_new(struct source *source);
+bool files_feed_add(struct files_feed *feed, const char *bytes, size_t length);
+bool files_feed_end(struct files_feed *feed, struct error *error);
+void files_feed_free(struct files_feed *feed);
+
 /* manifest-files.json into what source_parse_summary() made. */
 bool source_parse_files(struct source *source, const char *text, size_t length, struct error *error);
 

@@ -56,8 +56,6 @@ static void a_run_of_the_same_job_goes_on(void **state) {
     struct checkpoint_run run = run_of();
     struct resume_now now = {.job = &job, .now = NOW};
     expect(&run, &now, RESUME_GO_ON, NULL);
-    now.table_id = "id-1";
-    expect(&run, &now, RESUME_GO_ON, NULL);
     job.region = NULL; /* the credentials' source knew it, and cannot be asked here */
     expect(&run, &now, RESUME_GO_ON, NULL);
     run.last_cut = NOW + HOUR_MS; /* the clock was set back */
@@ -71,7 +69,7 @@ static void what_would_make_another_backup_starts_over(void **state) {
     struct checkpoint_run run = run_of();
     const struct {
         struct job_config job;
-        const char *endpoint, *table_id, *words;
+        const char *endpoint, *words;
     } cases[] = {
         {.job = {.table = TEXT("other")}, .words = "its table was tab and is other now"},
         {.job = {.region = TEXT("us-east-1")}, .words = "region was eu-west-1 and is us-east-1"},
@@ -81,7 +79,6 @@ static void what_would_make_another_backup_starts_over(void **state) {
         {.job = {.compression = CONFIG_COMPRESSION_ZSTD}, .words = "dynamodb-json/zstd json/zstd"},
         {.job = {.kms_key_id = TEXT("alias/k")}, .words = "KMS key was none and is alias/k"},
         {.endpoint = "http://127.0.0.1:9000", .words = "S3 endpoint was none"},
-        {.table_id = "id-2", .words = "id-1 and is id-2"},
     };
     for (size_t i = 0; i < array_length(cases); i++) {
         struct job_config job = job_of();
@@ -93,8 +90,7 @@ static void what_would_make_another_backup_starts_over(void **state) {
         job.formats = other->formats ? other->formats : job.formats;
         job.compression = other->compression;
         job.kms_key_id = other->kms_key_id;
-        struct resume_now now = {
-            .job = &job, .s3_endpoint = cases[i].endpoint, .table_id = cases[i].table_id, .now = NOW};
+        struct resume_now now = {.job = &job, .s3_endpoint = cases[i].endpoint, .now = NOW};
         expect(&run, &now, RESUME_START_OVER, cases[i].words);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a backup says of itself, taken or refused: backup.json with its seal, an export's manifests. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "job/record.h"
 #include "job/seal.h"
@@ -100,6 +102,13 @@ static void a_lenient_reader_keeps_what_is_wrong_as_damage(void **state) {
     assert_int_equal(error.code, ERROR_NONE);
     assert_non_null(strstr(source->damage.message, "sums"));
     source_unref(source);
+    source = parse_sealed(
+        HEAD ",\"outputs\":[{\"format\":\"json\",\"compression\":\"none\",\"objects\":[{\"kez\":\"k\",\"size\":30,"
+             "\"items\":3,\"parts\":[" PART(0, 30, 3) "]}]}]",
+        true, &error);
+    assert_non_null(strstr(source->damage.message, "lacks key"));
+    assert_int_equal(source->outputs[0].objects[0].part_count, 0); /* nobody asks for it */
+    source_unref(source);
     static const char unsealed[] = HEAD OBJECT(PART(0, 30, 3)) "}\n";
     source = source_parse_backup(unsealed, sizeof unsealed - 1, true, &error);
     assert_non_null(strstr(source->damage.message, "checksum of itself"));
@@ -171,6 +180,133 @@ static void what_a_run_writes_is_what_is_read(void **state) {
     buffer_fini(&text);
     buffer_fini(&started);
     backup_record_unref(record);
+}
+
+/* ------------------------------------------------------------ in pieces */
+
+/* All that is taken of it, as words. */
+static char *describe(const struct source *source) {
+    struct buffer out = BUFFER_INIT(BUFFER_OURS);
+    buffer_printf(&out, "%s %s %zu", source->job, json_object_to_json_string(source->document), source->output_count);
+    for (size_t i = 0; i < source->output_count; i++)
+        for (size_t k = 0; k < source->outputs[i].object_count; k++) {
+            const struct source_object *object = &source->outputs[i].objects[k];
+            buffer_printf(&out, " %s %s %d %u", object->key, object->etag, (int)object->size, object->crc32);
+            for (size_t j = 0; j < object->part_count; j++)
+                buffer_printf(&out, " %d+%d", (int)object->parts[j].offset, (int)object->parts[j].length);
+        }
+    return buffer_take(&out);
+}
+
+static void a_record_is_the_same_however_it_is_cut(void **state) {
+    (void)state;
+    struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    struct error error = {0};
+    buffer_add(&text, HEAD ",\"cuts\":[{\"items\":1},{\"items\":3}]" OBJECT(PART(0, 10, 1) "," PART(10, 20, 2)));
+    seal_add(&text);
+    struct source *whole = source_parse_backup(text.data, text.length, false, &error);
+    assert_non_null(whole);
+    _cleanup_free_ char *wanted = describe(whole);
+    assert_non_null(strstr(wanted, "\"parts\": [ { \"number\": 1, \"offset\": 0"));
+    assert_non_null(strstr(wanted, "{ \"items\": 3 }"));
+    for (size_t cut = 0; cut <= text.length; cut++) {
+        struct backup_feed *feed = backup_feed_new(false);
+        assert_true(backup_feed_add(feed, text.data, cut));
+        assert_true(backup_feed_add(feed, text.data + cut, text.length - cut));
+        struct source *source = backup_feed_end(feed, &error);
+        assert_non_null(source);
+        _cleanup_free_ char *told = describe(source);
+        assert_string_equal(told, wanted);
+        source_unref(source);
+    }
+    source_unref(whole);
+    buffer_fini(&text);
+}
+
+static void a_record_that_ends_in_the_middle_is_none(void **state) {
+    (void)state;
+    struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    buffer_add(&text, HEAD OBJECT(PART(0, 30, 3)));
+    seal_add(&text);
+    for (size_t length = 0; length < text.length - 1; length++) { /* the last byte is a newline */
+        struct error error = {0};
+        struct backup_feed *feed = backup_feed_new(true);
+        backup_feed_add(feed, text.data, length);
+        assert_null(backup_feed_end(feed, &error));
+        assert_int_equal(error.code, ERROR_CORRUPT);
+        error_clear(&error);
+    }
+    struct backup_feed *feed = backup_feed_new(true);
+    backup_feed_add(feed, text.data, 100);
+    backup_feed_free(feed);
+    backup_feed_free(NULL);
+    buffer_fini(&text);
+}
+
+static size_t memory_in_use(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+#define FILES      300000u
+#define SHOWN_MOST (16 * SOURCE_SHOWN) /* json-c's tree of what `show` is to have */
+
+/* As a run of ten terabytes leaves it: one part a file. */
+static struct backup_record *large_record(void) {
+    static const unsigned char identity[16] = {0x1a, 0x2b, 0x3c, 0x4d};
+    struct backup_record *record = backup_record_new();
+    backup_names_init(&record->names, "student-backup-20250706", "backups/", 1751767200123, identity);
+    record->job = x_strdup("students");
+    record->table_arn = x_strdup("arn:aws:dynamodb:eu-west-1:123456789012:table/studentData");
+    record->items = (uint64_t)FILES * 5;
+    record->output_count = 1;
+    for (unsigned i = 1; i <= FILES; i++) {
+        _cleanup_free_ char *name = x_printf("data/%05u.json", i);
+        struct object_record *object =
+            output_record_add(&record->outputs[0], &(struct object_record){.number = i,
+                                                                           .key = backup_key(&record->names, name),
+                                                                           .etag = x_printf("%032x", i),
+                                                                           .size = 33554432,
+                                                                           .items = 5,
+                                                                           .crc32 = i});
+        object_record_add(object, &(struct part_record){.length = 33554432, .items = 5, .crc32 = i});
+        backup_record_cut(record, &(struct cut_record){.items = i * 5, .parts = {i}});
+    }
+    return record;
+}
+
+/* backup.json of over 64 MiB could not be read back by what wrote it, and json-c's tree took 4.8 kB a file. */
+static void a_record_of_three_hundred_thousand_files_is_read_in_little_memory(void **state) {
+    (void)state;
+    struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
+    struct error error = {0};
+    struct backup_record *record = large_record();
+    record_write_backup(record, &text);
+    assert_true(text.length > (size_t)64 << 20);
+    size_t before = memory_in_use(), most;
+    struct backup_feed *feed = backup_feed_new(false);
+    for (size_t at = 0, piece; at < text.length; at += piece) {
+        piece = text.length - at < (size_t)1 << 20 ? text.length - at : (size_t)1 << 20;
+        assert_true(backup_feed_add(feed, text.data + at, piece));
+    }
+    most = memory_in_use();
+    struct source *source = backup_feed_end(feed, &error);
+    assert_non_null(source);
+    const struct source_output *output = &source->outputs[0];
+    assert_int_equal(output->object_count, FILES);
+    assert_string_equal(output->objects[FILES - 1].key, record->outputs[0].objects[FILES - 1].key);
+    assert_string_equal(output->objects[FILES - 1].etag, record->outputs[0].objects[FILES - 1].etag);
+    assert_int_equal(output->objects[FILES - 1].parts[0].crc32, FILES);
+    size_t grown = most > before ? most - before : 0;
+    print_message("%zu MiB of text: %zu bytes a file\n", text.length >> 20, grown / FILES);
+    assert_true(grown < SHOWN_MOST + (size_t)FILES * 240);
+    struct json_object *shown = json_object_array_get_idx(json_array_at(source->document, "outputs"), 0);
+    size_t objects = json_object_array_length(json_array_at(shown, "objects"));
+    assert_in_range(objects, 500, 5000);
+    assert_int_equal(json_count(shown, "objects_left_out"), FILES - objects);
+    source_unref(source);
+    backup_record_unref(record);
+    buffer_fini(&text);
 }
 
 /* ------------------------------------------------------------ exports */
@@ -270,6 +406,9 @@ int main(void) {
         cmocka_unit_test(a_lenient_reader_keeps_what_is_wrong_as_damage),
         cmocka_unit_test(any_changed_byte_breaks_the_seal),
         cmocka_unit_test(what_a_run_writes_is_what_is_read),
+        cmocka_unit_test(a_record_is_the_same_however_it_is_cut),
+        cmocka_unit_test(a_record_that_ends_in_the_middle_is_none),
+        cmocka_unit_test(a_record_of_three_hundred_thousand_files_is_read_in_little_memory),
         cmocka_unit_test(exports_that_hold_no_table_are_refused_by_name),
         cmocka_unit_test(an_export_is_its_files),
         cmocka_unit_test(a_bad_line_of_an_exports_files_is_named),
