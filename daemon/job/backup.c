@@ -9,6 +9,7 @@
  *     STREAM    Scan -> pages -> parts, until the last part of the last page stands in S3
  *     COMPLETE  the multipart objects
  *     SWEEP     where there were uploads: one whose creation was answered into the void is aborted
+ *     CONFIRM   the table, once more: still the one whose scan began?
  *     CHECK     of a resumed run: what the files are, once more, before manifests name them
  *     MANIFEST  DynamoDB's own manifests and their checksums
  *     COMMIT    backup.json, create-only: from here on the backup exists
@@ -31,10 +32,10 @@
 #include "job/resume.h"
 
 static const char *const state_names[] = {
-    [REGION] = "region",   [DESCRIBE] = "describe", [BEGIN] = "begin",       [AUDIT] = "audit",
-    [TAKE_UP] = "take-up", [OPEN] = "open",         [STREAM] = "stream",     [COMPLETE] = "complete",
-    [SWEEP] = "sweep",     [CHECK] = "check",       [MANIFEST] = "manifest", [COMMIT] = "commit",
-    [STOP] = "stop",       [GIVE_UP] = "give-up",   [UNDO] = "undo",         [OVER] = "over"};
+    [REGION] = "region", [DESCRIBE] = "describe", [BEGIN] = "begin",       [AUDIT] = "audit", [TAKE_UP] = "take-up",
+    [OPEN] = "open",     [STREAM] = "stream",     [COMPLETE] = "complete", [SWEEP] = "sweep", [CONFIRM] = "confirm",
+    [CHECK] = "check",   [MANIFEST] = "manifest", [COMMIT] = "commit",     [STOP] = "stop",   [GIVE_UP] = "give-up",
+    [UNDO] = "undo",     [OVER] = "over"};
 
 const char *backup_state_name(enum backup_state state) {
     return state_names[state];
@@ -72,6 +73,8 @@ static void drop_all(struct backup *backup) {
     ledger_silence(backup->ledger);
     uv_timer_stop(&backup->timer);
     describe_cancel(take_pointer(backup->describe));
+    if (backup->confirm)
+        dynamodb_cancel(take_pointer(backup->confirm));
     audit_cancel(take_pointer(backup->audit));
     publish_cancel(take_pointer(backup->publish));
     scan_free(take_pointer(backup->scan));
@@ -294,7 +297,7 @@ static void on_stored(void *arg) {
     backup_enter(arg, COMPLETE);
 }
 
-static void go_on_to_manifests(struct backup *backup) {
+void backup_confirmed(struct backup *backup) {
     bool has_files = backup_record_output(backup->record, FORMAT_DYNAMODB_JSON);
     backup->record->ended = backup_now(backup);
     backup_enter(backup, !has_files ? COMMIT : backup->resumed ? CHECK : MANIFEST);
@@ -306,7 +309,7 @@ static void on_swept(void *arg, const struct error *error) {
     backup->undo = NULL;
     if (error)
         backup_say(backup, EVENT_RUN_WARNING, "an upload of this run may have stayed behind, empty", error);
-    go_on_to_manifests(backup);
+    backup_enter(backup, CONFIRM);
 }
 
 /* An object of one part was one PUT; but what the process before may have begun is not known. */
@@ -327,10 +330,7 @@ static bool had_uploads(const struct backup_record *record, bool resumed) {
 /* Retries are no sign: curl itself sends a request again, unseen, where a connection that it had kept open breaks. */
 static void on_completed(void *arg) {
     struct backup *backup = arg;
-    if (had_uploads(backup->record, backup->resumed))
-        backup_enter(backup, SWEEP);
-    else
-        go_on_to_manifests(backup);
+    backup_enter(backup, had_uploads(backup->record, backup->resumed) ? SWEEP : CONFIRM);
 }
 
 /* An upload that a resumed run relied on and that is gone, or holds something else, is no reason to be without a backup. */
@@ -463,6 +463,9 @@ static void step(struct backup *backup) {
         return;
     case SWEEP:
         backup->undo = undo_uploads_start(&backup->bucket, &backup->record->names, on_swept, backup);
+        return;
+    case CONFIRM:
+        backup_confirm(backup);
         return;
     case CHECK:
         backup_check_files(backup);

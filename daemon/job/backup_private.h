@@ -23,6 +23,7 @@ enum backup_state {
     STREAM,
     COMPLETE,
     SWEEP,
+    CONFIRM,
     CHECK,
     MANIFEST,
     COMMIT,
@@ -68,6 +69,7 @@ struct backup {
     /* what is under way; NULL where nothing is */
     struct region_lookup *lookup;
     struct describe *describe;
+    struct dynamodb_call *confirm;
     struct audit *audit;
     struct publish *publish;
     struct scan *scan;
@@ -95,6 +97,12 @@ void backup_say(const struct backup *backup, enum event_kind kind, const char *m
 const char *backup_state_name(enum backup_state state);
 int64_t backup_now(const struct backup *backup); /* ms since 1970, by the server's clock */
 void backup_assemble(struct backup *backup);     /* makes the assembly */
+
+/* backup_confirm.c */
+bool backup_is_table(const struct backup *backup,
+                     struct json_object *table); /* DescribeTable's: the one that the record is of? */
+void backup_confirm(struct backup *backup);      /* CONFIRM; goes on with: */
+void backup_confirmed(struct backup *backup);    /* backup.c */
 
 /* backup_resume.c */
 void backup_resume_init(struct backup *backup, const struct backup_order *order);

@@ -97,10 +97,10 @@ void backup_start_over(struct backup *backup, const struct error *why) {
 
 bool backup_is_same_table(struct backup *backup, const struct table_description *table) {
     const char *then = backup->record->table_id;
-    if (!then || (table->id && strcmp(then, table->id) == 0))
+    if (backup_is_table(backup, json_object_at(table->definition, "Table")))
         return true;
     _cleanup_error_ struct error why = {0};
-    error_set(&why, ERROR_INVALID, "the table is another one now: its id was %s and is %s", then,
+    error_set(&why, ERROR_INVALID, "the table is another one now: its id was %s and is %s", then ? then : "not known",
               table->id ? table->id : "not known");
     backup_start_over(backup, &why);
     return false;

@@ -9,6 +9,7 @@
 #include "jobs_private.h"
 
 #define MAIL_GRACE (5 * SECOND_MS) /* of a stop, for mails that are being sent */
+#define STEP_BACK  (3 * 60 * 60)   /* seconds: a clock that goes back less makes nothing due twice, as cron(8) has it */
 
 static int by_name(const void *key, const void *item) {
     return strcmp(key, (*(struct job *const *)item)->name);
@@ -135,6 +136,15 @@ bool jobs_apply(struct jobs *jobs, struct config *config, struct error *error) {
     return true;
 }
 
+/* What is next was computed by a clock that was wrong. */
+static void on_clock_set(void *arg) {
+    struct jobs *jobs = arg;
+    struct event *event = EVENT(EVENT_CLOCK_SET);
+    event->message = "the clock was set: all schedules are looked at anew";
+    report(jobs->shared.reporter, event);
+    schedule_all(jobs);
+}
+
 struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *alarms, struct config *config,
                       struct error *error) {
     struct engine *engine = engine_new(shared, config, error);
@@ -145,6 +155,8 @@ struct jobs *jobs_new(const struct engine_shared *shared, struct alarm_queue *al
     jobs->alarms = alarms;
     jobs->engine = engine;
     jobs->config = config_ref(config);
+    if (alarms)
+        alarm_queue_on_clock_set(alarms, on_clock_set, jobs);
     TAILQ_INIT(&jobs->waiting);
     TAILQ_INIT(&jobs->drills_waiting);
     LIST_INIT(&jobs->open_runs);
@@ -178,6 +190,8 @@ void jobs_free(struct jobs *jobs) {
         LIST_REMOVE(open, entry);
         open_run_free(open);
     }
+    if (jobs->alarms)
+        alarm_queue_on_clock_set(jobs->alarms, NULL, NULL);
     engine_unref(jobs->engine);
     config_unref(jobs->config);
     uv_close((uv_handle_t *)&jobs->stop_timer, on_closed);
@@ -256,6 +270,10 @@ void jobs_stop(struct jobs *jobs, int64_t timeout, void (*done)(void *arg), void
 }
 
 /* ------------------------------------------------------------ looking */
+
+int64_t jobs_look_from(int64_t now, int64_t rang) {
+    return rang > now && rang - now <= STEP_BACK ? rang : now;
+}
 
 bool job_next_time(const struct job_config *settings, int64_t after, int64_t *next) {
     return schedule_list_next(&settings->schedules, settings->zone, after, next);

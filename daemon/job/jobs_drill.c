@@ -38,8 +38,8 @@ static void enqueue(struct job *job, enum event_kind kind, const char *by) {
 
 static void on_due(void *arg, int64_t at) {
     struct job *job = arg;
-    (void)at;
     job->drill.alarm = NULL;
+    job->drill.rang = at / SECOND_MS;
     if (job_drills(job))
         say(job, EVENT_DRILL_SKIPPED, NULL, "a drill is due now, but the one before it is not over: skipped");
     else
@@ -50,12 +50,11 @@ static void on_due(void *arg, int64_t at) {
 void job_schedule_drill(struct job *job) {
     struct job_drill *drill = &job->drill;
     bool scheduled = job->jobs->alarms && !job->jobs->stopping && !job->removed && job->settings->enabled;
-    int64_t next;
+    int64_t from = jobs_look_from(clock_wall() / SECOND_MS, drill->rang), next;
     if (drill->alarm)
         alarm_cancel(take_pointer(drill->alarm));
     drill->next = 0;
-    if (!scheduled ||
-        !schedule_list_next(&job->settings->drill_schedules, job->settings->zone, clock_wall() / SECOND_MS, &next))
+    if (!scheduled || !schedule_list_next(&job->settings->drill_schedules, job->settings->zone, from, &next))
         return;
     drill->next = next * SECOND_MS;
     drill->alarm = alarm_set(job->jobs->alarms, drill->next, on_due, job);

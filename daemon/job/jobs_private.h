@@ -49,6 +49,7 @@ struct job_order {
 struct job_drill {
     struct alarm *alarm;
     int64_t next; /* ms since 1970; 0: none */
+    int64_t rang; /* the second of the schedule that rang last; 0: none has */
     bool waiting; /* for its turn */
     TAILQ_ENTRY(job) entry;
     unsigned char identity[RUN_LENGTH / 2];
@@ -91,6 +92,7 @@ struct job {
     struct alarm *alarm;
     int64_t next; /* ms since 1970; 0: none */
     int64_t due;  /* the second of the schedule that `next` stands for, without RandomizedDelay= */
+    int64_t rang; /* the one that rang last; 0: none has */
     TAILQ_ENTRY(job) waiting;
     unsigned char identity[RUN_LENGTH / 2];
     char run[RUN_LENGTH + 1];
@@ -145,6 +147,8 @@ void jobs_remove_if_over(struct job *job); /* where it has left the configuratio
 void jobs_wind_down(struct jobs *jobs);
 
 /* jobs_run.c */
+/* From where the next time is looked for: `now`, or `rang` where the clock has gone back a little since. Seconds. */
+int64_t jobs_look_from(int64_t now, int64_t rang);
 void job_schedule(struct job *job); /* the next alarm, from now */
 /* `kind`: EVENT_CONTROL where a person asked, else EVENT_RUN_PROGRESS. */
 void job_enqueue(struct job *job, enum event_kind kind, const char *by);

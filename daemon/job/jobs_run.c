@@ -39,6 +39,7 @@ static void on_due(void *arg, int64_t at) {
     job->alarm = NULL;
     job->rung = true;
     job->late = clock_wall() - at;
+    job->rang = job->due;
     job->fired = job->due; /* served when what runs now, or next, is over */
     if (job->state == JOB_IDLE) {
         job_enqueue(job, EVENT_RUN_PROGRESS, "the schedule");
@@ -64,7 +65,7 @@ void job_schedule(struct job *job) {
     if (job->alarm)
         alarm_cancel(take_pointer(job->alarm));
     job->next = 0;
-    if (!scheduled || !job_next_time(job->settings, now, &job->due))
+    if (!scheduled || !job_next_time(job->settings, jobs_look_from(now, job->rang), &job->due))
         return;
     job->next = job->due * SECOND_MS + (int64_t)random_uniform((uint64_t)job->settings->randomized_delay);
     job->alarm = alarm_set(job->jobs->alarms, job->next, on_due, job);

@@ -68,6 +68,7 @@ static const struct event_row {
     [EVENT_BACKUP_REMOVED] = {"backup-removed", "f71b3b3e30ff468fa6c77c439a17a629", LOG_NOTICE},
     [EVENT_PRUNED] = {"pruned", "66c76ef18c0e4d96a571a246ce1df29a", LOG_INFO},
     [EVENT_PRUNE_FAILED] = {"prune-failed", "afc88a719b3b4912a4f52338aad4aaa0", LOG_WARNING},
+    [EVENT_CLOCK_SET] = {"clock-set", "8dd58f60ab1ccea366e43115e98f5a15", LOG_NOTICE},
     [EVENT_CONTROL] = {"control", "7854e97746b805e89931f0006f6f6970", LOG_NOTICE},
     [EVENT_INTERNAL] = {"internal", "d670a39ee82ab2026dcee73278e91c23", LOG_ERR},
 };

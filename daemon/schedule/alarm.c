@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A binary heap of alarms over one timerfd that is armed for the earliest. Absolute time of the wall clock: a sleep of the host ends
- * with the alarms that came due in it, and a clock that is set wakes the queue (ECANCELED), which arms itself anew.
+ * with the alarms that came due in it. A clock that is set wakes the queue (ECANCELED): it arms itself anew, and tells whoever computed
+ * instants from the clock as it was.
  */
 #include "schedule/alarm.h"
 
@@ -30,6 +31,8 @@ struct alarm_queue {
     size_t count, room;
     uint64_t numbers;
     int64_t armed; /* the instant that the timer waits for, or one of those below */
+    void (*clock_set)(void *arg);
+    void *arg;
     bool closing;
 };
 
@@ -116,10 +119,13 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     uint64_t expirations;
     (void)status; /* a timer has no errors of its own */
     (void)events;
-    if (read(queue->timer, &expirations, sizeof expirations) < 0 && errno != ECANCELED)
+    bool expired = read(queue->timer, &expirations, sizeof expirations) >= 0, was_set = !expired && errno == ECANCELED;
+    if (!expired && !was_set)
         return;
     queue->armed = UNKNOWN;
     ring_due(queue);
+    if (was_set && queue->clock_set)
+        queue->clock_set(queue->arg);
     arm(queue);
 }
 
@@ -147,6 +153,11 @@ struct alarm_queue *alarm_queue_new(uv_loop_t *loop, struct error *error) {
     }
     uv_unref((uv_handle_t *)&queue->poll);
     return queue;
+}
+
+void alarm_queue_on_clock_set(struct alarm_queue *queue, void (*clock_set)(void *arg), void *arg) {
+    queue->clock_set = clock_set;
+    queue->arg = arg;
 }
 
 static void on_closed(uv_handle_t *handle) {

@@ -60,6 +60,7 @@ enum event_kind {
     EVENT_BACKUP_REMOVED, /* by retention, or what was left of one */
     EVENT_PRUNED,         /* retention has been applied */
     EVENT_PRUNE_FAILED,   /* not, or not wholly */
+    EVENT_CLOCK_SET,      /* the schedules are looked at anew */
     EVENT_CONTROL,        /* a person started, cancelled, reloaded */
     EVENT_INTERNAL,       /* the daemon's own trouble */
     EVENT_KINDS,

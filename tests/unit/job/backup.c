@@ -137,6 +137,69 @@ static void stored_bytes_grow_while_the_run_goes_on(void **state) {
     assert_whole(world);
 }
 
+/* ------------------------------------------------------------ another table under the same name */
+
+/* Its scan waits for the second page. */
+static void begin_slow(struct world *world) {
+    world_job(world, BOTH "[Scan]\nSegments=1\n");
+    for (unsigned page = 0; page < 3; page++)
+        world_page(world, 0, 50, 200);
+    cloud_rule(world->cloud, &(struct cloud_rule){.match = "Scan 0 k1", .act = CLOUD_HOLD});
+    world_start(world);
+    world_until_held(world, "Scan 0 k1", 1);
+    cloud_no_rules(world->cloud);
+}
+
+static void go_on(struct world *world) {
+    assert_true(cloud_release(world->cloud, "Scan"));
+    world_finish(world);
+}
+
+static void assert_mixed(const struct world *world) {
+    assert_int_equal(world->result.outcome, RUN_FAILED);
+    assert_non_null(strstr(world->result.error.message, "deleted and made again while it was read"));
+    assert_nothing_left(world);
+}
+
+static void a_table_that_is_made_again_while_it_is_read_is_no_backup(void **state) {
+    struct world *world = *state;
+    begin_slow(world);
+    cloud_table_id(world->cloud, "id-2");
+    go_on(world);
+    assert_mixed(world);
+}
+
+static void where_a_table_has_no_id_its_creation_tells(void **state) {
+    struct world *world = *state;
+    cloud_table_id(world->cloud, "");
+    cloud_table_made(world->cloud, 1700000000);
+    begin_slow(world);
+    cloud_table_made(world->cloud, 1700000002);
+    go_on(world);
+    assert_mixed(world);
+}
+
+static void a_table_that_is_made_again_after_its_scan_keeps_its_backup(void **state) {
+    struct world *world = *state;
+    begin_slow(world);
+    cloud_table_id(world->cloud, "id-2");
+    cloud_table_made(world->cloud, clock_wall() / SECOND_MS + 60);
+    go_on(world);
+    assert_whole(world);
+    assert_true(world_has_said(world, "made again since its scan ended"));
+}
+
+static void a_table_that_has_gone_after_its_scan_keeps_its_backup(void **state) {
+    struct world *world = *state;
+    begin_slow(world);
+    cloud_rule(world->cloud,
+               &(struct cloud_rule){
+                   .match = "DescribeTable", .act = CLOUD_REFUSE, .status = 400, .code = "ResourceNotFoundException"});
+    go_on(world);
+    assert_whole(world);
+    assert_true(world_has_said(world, "ResourceNotFoundException"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_WORLD(both_formats_hold_every_item_of_every_page_once),
@@ -152,6 +215,10 @@ int main(void) {
         WITH_WORLD(a_run_cancelled_while_it_looks_for_its_region_makes_nothing),
         WITH_WORLD(a_run_dropped_while_it_looks_for_its_region_leaves_no_handle),
         WITH_WORLD(stored_bytes_grow_while_the_run_goes_on),
+        WITH_WORLD(a_table_that_is_made_again_while_it_is_read_is_no_backup),
+        WITH_WORLD(where_a_table_has_no_id_its_creation_tells),
+        WITH_WORLD(a_table_that_is_made_again_after_its_scan_keeps_its_backup),
+        WITH_WORLD(a_table_that_has_gone_after_its_scan_keeps_its_backup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

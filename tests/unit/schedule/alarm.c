@@ -168,19 +168,27 @@ static void a_ring_may_free_the_queue(void **state) {
     assert_null(world->queue);
 }
 
+static void count_call(void *arg) {
+    ++*(unsigned *)arg;
+}
+
 static void a_clock_set_back_makes_alarms_wait(void **state) {
     struct world *world = *state;
     struct heard heard = {0};
+    unsigned told = 0;
+    alarm_queue_on_clock_set(world->queue, count_call, &told);
     int64_t at = now() + 10;
     alarm_set(world->queue, at, on_ring, &heard);
     set_back = 60000; /* the timer fires, and the clock says that it is not yet time */
     cancelled = true;
     uv_run(&world->loop, UV_RUN_ONCE);
     assert_int_equal(heard.times, 0);
+    assert_int_equal(told, 1);
     set_back = 0;
     uv_run(&world->loop, UV_RUN_DEFAULT);
     assert_int_equal(heard.times, 1);
     assert_int_equal(heard.at, at);
+    assert_int_equal(told, 1);
 }
 
 static void an_idle_queue_does_not_wake_the_loop(void **state) {

@@ -67,8 +67,9 @@ void cloud_page(struct cloud *cloud, unsigned segment, const char *items, unsign
 unsigned cloud_pages(const struct cloud *cloud);            /* how many were given */
 void cloud_keep_pages(struct cloud *cloud, unsigned count); /* the first ones, as they were given */
 void cloud_no_pages(struct cloud *cloud);
-void cloud_circle(struct cloud *cloud);                   /* every page says that the first follows */
-void cloud_table_id(struct cloud *cloud, const char *id); /* borrowed */
+void cloud_circle(struct cloud *cloud);                      /* every page says that the first follows */
+void cloud_table_id(struct cloud *cloud, const char *id);    /* borrowed; "": it tells none */
+void cloud_table_made(struct cloud *cloud, int64_t seconds); /* CreationDateTime */
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes);
 void cloud_page_units(struct cloud *cloud, double units);         /* that each page costs; half a one without */
 void cloud_provisioned(struct cloud *cloud, unsigned read_units); /* of the table; without, it is on demand */

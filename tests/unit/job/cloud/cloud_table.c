@@ -38,6 +38,10 @@ void cloud_table_id(struct cloud *cloud, const char *id) {
     cloud->table_id = id;
 }
 
+void cloud_table_made(struct cloud *cloud, int64_t seconds) {
+    cloud->table_made = seconds;
+}
+
 void cloud_table_bytes(struct cloud *cloud, uint64_t bytes) {
     cloud->table_bytes = bytes;
 }
@@ -77,13 +81,17 @@ char *table_label(const struct request *request) {
 }
 
 static void describe(const struct cloud *cloud, struct request *request) {
-    _cleanup_free_ char *body = x_printf(
-        "{\"Table\":{\"TableName\":\"tab\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/tab\","
-        "\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":["
-        "{\"AttributeName\":\"id\",\"AttributeType\":\"S\"}],\"DeletionProtectionEnabled\":true,"
-        "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":%u,\"WriteCapacityUnits\":%u},"
-        "\"TableId\":\"%s\",\"TableStatus\":\"ACTIVE\",\"ItemCount\":3,\"TableSizeBytes\":%" PRIu64 "}}",
-        cloud->provisioned, cloud->provisioned, cloud->table_id ? cloud->table_id : "id-1", cloud->table_bytes);
+    const char *id = cloud->table_id ? cloud->table_id : "id-1";
+    _cleanup_free_ char *told = *id ? x_printf("\"TableId\":\"%s\",", id) : x_strdup("");
+    _cleanup_free_ char *made =
+        cloud->table_made ? x_printf("\"CreationDateTime\":%" PRId64 ".250,", cloud->table_made) : x_strdup("");
+    _cleanup_free_ char *body =
+        x_printf("{\"Table\":{\"TableName\":\"tab\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:123456789012:table/tab\","
+                 "\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":["
+                 "{\"AttributeName\":\"id\",\"AttributeType\":\"S\"}],\"DeletionProtectionEnabled\":true,"
+                 "\"ProvisionedThroughput\":{\"ReadCapacityUnits\":%u,\"WriteCapacityUnits\":%u},"
+                 "%s%s\"TableStatus\":\"ACTIVE\",\"ItemCount\":3,\"TableSizeBytes\":%" PRIu64 "}}",
+                 cloud->provisioned, cloud->provisioned, told, made, cloud->table_bytes);
     reply(request, 200, "", body, strlen(body));
 }
 
