@@ -28,6 +28,11 @@ static void on_lost(void *arg, const struct error *error) {
         backup_cancel(backup, "the daemon stops, and the state cannot be written");
 }
 
+static void on_regained(void *arg) {
+    backup_say(arg, EVENT_RUN_PROGRESS, "the state is written again: the backup could be resumed from its newest cut",
+               NULL);
+}
+
 static void take_checkpoint(struct backup *backup, struct checkpoint *checkpoint) {
     backup->resumed = true;
     backup->checkpoint = *checkpoint;
@@ -47,6 +52,7 @@ void backup_resume_init(struct backup *backup, const struct backup_order *order)
     if (order->resume)
         take_checkpoint(backup, order->resume);
     backup->ledger = ledger_new(order->state, backup->run, on_lost, backup);
+    ledger_on_regained(backup->ledger, on_regained);
     if (backup->resumed)
         ledger_has_row(backup->ledger);
 }

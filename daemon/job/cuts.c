@@ -95,7 +95,7 @@ static struct cut *filling(struct cuts *cuts) {
 
 void cuts_add_page(struct cuts *cuts, struct scan_page *page) {
     struct cut *cut = filling(cuts);
-    if (!ledger_holds(cuts->options.ledger))
+    if (!ledger_tries(cuts->options.ledger))
         return;
     cut->positions = x_grow(cut->positions, cut->position_count, sizeof *cut->positions);
     struct checkpoint_position *position = &cut->positions[cut->position_count++];
@@ -216,10 +216,10 @@ void cuts_record(struct cuts *cuts) {
     struct cut *cut = STAILQ_FIRST(&cuts->queue);
     if (!cut || cuts->writing || !is_acknowledged(cuts, cut))
         return;
-    if (ledger_holds(cuts->options.ledger)) {
+    if (ledger_tries(cuts->options.ledger))
         cuts->writing = ledger_record(cuts->options.ledger, step_of(cuts, cut), on_written, cuts);
+    if (cuts->writing)
         return;
-    }
     first_is_recorded(cuts);
     cuts->options.recorded(cuts->options.arg); /* comes back here for the next one */
 }

@@ -279,6 +279,7 @@ void jobs_recall(struct jobs *jobs) {
     recall(jobs, jobs_count_deaths, "under which runs the process before died could not be noted");
     recall(jobs, jobs_read_open_runs, "interrupted runs could not be read");
     if (jobs->alarms) {
+        recall(jobs, jobs_tell_begun_prunes, "prunes that died halfway could not be read");
         jobs_take_up(jobs, NULL);
         recall(jobs, recall_times, "what was missed is not known: it is looked for at the next start");
     }

@@ -175,7 +175,10 @@ struct json_object *job_drill_json(const struct job *job);
 /* jobs_resume.c */
 bool jobs_count_deaths(struct jobs *jobs, struct error *error);   /* at start-up, once, before the next */
 bool jobs_read_open_runs(struct jobs *jobs, struct error *error); /* at start-up */
-void jobs_take_up(struct jobs *jobs, const char *name);           /* those of one job, or of all (NULL) */
+
+/* At start-up: prunes that died halfway, and that no job will finish, are told of. */
+bool jobs_tell_begun_prunes(struct jobs *jobs, struct error *error);
+void jobs_take_up(struct jobs *jobs, const char *name);    /* those of one job, or of all (NULL) */
 void open_run_free(struct open_run *open);                 /* at once; what is in the state stays. NULL is fine */
 void jobs_abandon(struct open_run *open, const char *why); /* one that waited: is taken back */
 void job_enqueue_open(struct job *job);                    /* job->open has its turn */

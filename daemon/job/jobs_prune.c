@@ -7,6 +7,8 @@
 #include "job/retention.h"
 #include "jobs_private.h"
 
+#define TOLD_DAYS 90
+
 struct job_prune {
     LIST_ENTRY(job_prune) entry;
     struct job *job;
@@ -88,6 +90,56 @@ static bool is_same_table(const struct job_config *a, const struct job_config *b
     return text_equal(a->table, b->table) && text_equal(a->region, b->region) && text_equal(a->role_arn, b->role_arn) &&
            text_equal(a->profile, b->profile) && a->source == b->source;
 }
+
+/* ------------------------------------------------------------ begun and not finished */
+
+/* A job's next prune finishes what its own began, where it still goes by that name and backs up to that place. */
+static bool is_somebodys(const struct jobs *jobs, const struct prune_begun *begun) {
+    const struct job *job = jobs_find(jobs, begun->job);
+    if (!job || job->removed)
+        return false;
+    _cleanup_free_ char *place = x_printf("s3://%s/%sAWSDynamoDB/", job->settings->bucket, job->settings->prefix);
+    return strncmp(begun->uri, place, strlen(place)) == 0;
+}
+
+static void say_begun(const struct jobs *jobs, const struct prune_begun *begun) {
+    char text[TIME_TEXT];
+    _cleanup_free_ char *message = x_printf("a prune of the job %s that began at %s has left %s half removed, and no "
+                                            "job of that name backs up to there any more: "
+                                            "nothing finishes it. Give the job its name, Bucket= and Prefix= back and "
+                                            "run dynamodb-backupctl prune %s; or delete "
+                                            "what is left by hand: aws s3 rm --recursive %s (this is said for %d days)",
+                                            begun->job, time_format_iso(text, begun->began / SECOND_MS), begun->uri,
+                                            begun->job, begun->uri, TOLD_DAYS);
+    struct event *event = EVENT(EVENT_PRUNE_FAILED, .job = begun->job, .run = begun->run);
+    event->message = message;
+    report(jobs->shared.reporter, event);
+}
+
+static bool read_begun(struct sqlite3 *db, void *arg, struct error *error) {
+    return prunes_read(db, "s3://", arg, error);
+}
+
+static bool forget_begun(struct sqlite3 *db, void *arg, struct error *error) {
+    return prunes_end(db, arg, error);
+}
+
+/* Whoever deleted it by hand cannot tell us: it is told of for so long, and no longer. */
+bool jobs_tell_begun_prunes(struct jobs *jobs, struct error *error) {
+    struct prunes_list list = {0};
+    bool good = state_do_now(jobs->shared.state, read_begun, &list, error);
+    for (size_t i = 0; good && i < list.count; i++) {
+        if (is_somebodys(jobs, &list.items[i]))
+            continue;
+        say_begun(jobs, &list.items[i]);
+        if (clock_wall() - list.items[i].began > TOLD_DAYS * DAY_MS)
+            good = state_do_now(jobs->shared.state, forget_begun, list.items[i].uri, error);
+    }
+    prunes_list_fini(&list);
+    return good;
+}
+
+/* ------------------------------------------------------------ starting */
 
 void job_prune_after_run(struct job *job) {
     bool same = is_same_table(job->started.settings, job->settings);

@@ -211,11 +211,12 @@ static void on_granted(void *arg) {
 
 /* A number is never used twice, by whichever process: the state knows how far they may have gone. */
 static bool is_granted(struct output *output, struct output_part *part) {
-    if (object_at(output, part->object)->number < output->granted || !ledger_holds(output->options.ledger))
-        return true;
-    if (!output->granting)
+    unsigned number = object_at(output, part->object)->number;
+    while (number >= output->granted && !output->granting && ledger_tries(output->options.ledger)) {
         output->granting = ledger_reserve(output->options.ledger, output->granted + FILE_NUMBERS, on_granted, output);
-    return false;
+        output->granted += output->granting ? 0 : FILE_NUMBERS; /* the state cannot be written: it is not waited for */
+    }
+    return number < output->granted || !ledger_tries(output->options.ledger);
 }
 
 static void on_upload_created(void *arg, const struct s3_answer *answer, const struct error *error) {

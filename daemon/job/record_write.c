@@ -133,27 +133,72 @@ void record_write_started(const struct backup_record *record, struct buffer *out
     seal_add(out);
 }
 
+/* Of manifest-files.json. */
+static void write_file_line(struct buffer *out, const struct object_record *object) {
+    char md5_text[BASE64_LENGTH(MD5_LENGTH) + 1];
+    base64_encode(md5_text, object->md5, MD5_LENGTH);
+    buffer_printf(out, "{\"itemCount\":%" PRIu64 ",\"md5Checksum\":\"%s\",\"etag\":", object->items, md5_text);
+    json_quote(out, object->etag ? object->etag : "");
+    buffer_add(out, ",\"dataFileS3Key\":");
+    json_quote(out, object->key);
+    buffer_add(out, "}\n");
+}
+
 /* What the manifests hold that were written before: a changed byte is then known to be theirs, and not their checksums'. */
-static void write_manifest(struct buffer *out, const struct backup_record *record, const char *name,
-                           void (*write)(const struct backup_record *record, struct buffer *out)) {
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
-    char checksum[25];
-    write(record, &text);
-    record_checksum(checksum, &text);
-    buffer_printf(out, "{\"name\":\"%s\",\"size\":%zu,\"md5\":\"%s\"}", name, text.length, checksum);
+static void write_manifest(struct buffer *out, const char *name, size_t length, struct digest *digest_take) {
+    unsigned char value[MD5_LENGTH];
+    char checksum[BASE64_LENGTH(MD5_LENGTH) + 1];
+    digest_final(digest_take, value);
+    base64_encode(checksum, value, MD5_LENGTH);
+    buffer_printf(out, "{\"name\":\"%s\",\"size\":%zu,\"md5\":\"%s\"}", name, length, checksum);
+}
+
+/* Line by line: the whole text is a third of backup.json's once more. */
+static void write_files_manifest(struct buffer *out, const struct output_record *output) {
+    _cleanup_buffer_ struct buffer line = BUFFER_INIT(BUFFER_OURS);
+    struct digest *digest = digest_new_md5();
+    size_t length = 0;
+    for (size_t i = 0; i < output->object_count; i++) {
+        buffer_clear(&line);
+        write_file_line(&line, &output->objects[i]);
+        digest_update(digest, line.data, line.length);
+        length += line.length;
+    }
+    write_manifest(out, "manifest-files.json", length, digest);
+}
+
+static void write_summary_manifest(struct buffer *out, const struct backup_record *record) {
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(BUFFER_OURS);
+    struct digest *digest = digest_new_md5();
+    record_write_manifest_summary(record, &text);
+    digest_update(digest, text.data, text.length);
+    write_manifest(out, "manifest-summary.json", text.length, digest);
 }
 
 static void write_manifests(struct buffer *out, const struct backup_record *record) {
+    const struct output_record *files = backup_record_output(record, FORMAT_DYNAMODB_JSON);
     buffer_add(out, ",\n\"manifests\":[");
-    if (backup_record_output(record, FORMAT_DYNAMODB_JSON)) {
-        write_manifest(out, record, "manifest-files.json", record_write_manifest_files);
+    if (files) {
+        write_files_manifest(out, files);
         buffer_add(out, ",\n ");
-        write_manifest(out, record, "manifest-summary.json", record_write_manifest_summary);
+        write_summary_manifest(out, record);
     }
     buffer_add(out, "]");
 }
 
+/* A text that grows is copied, and is there twice for so long: room for all of a large one is made at once. A guess that is too small costs
+ * no more than that; pages of one that is too large are never touched. */
+static void make_room(struct buffer *out, const struct backup_record *record) {
+    size_t bytes = 64 * record->cut_count;
+    for (size_t i = 0; i < record->output_count; i++)
+        for (size_t k = 0; k < record->outputs[i].object_count; k++)
+            bytes += 256 + strlen(record->outputs[i].objects[k].key) + 128 * record->outputs[i].objects[k].part_count;
+    if (!buffer_reserve(out, bytes))
+        return; /* it grows as it can */
+}
+
 void record_write_backup(const struct backup_record *record, struct buffer *out) {
+    make_room(out, record);
     buffer_add(out, "{\"version\":1");
     put_text(out, "software", "dynamodb-backupd " VERSION);
     put_text(out, "id", record->names.id);
@@ -192,16 +237,8 @@ void record_write_backup(const struct backup_record *record, struct buffer *out)
 
 void record_write_manifest_files(const struct backup_record *record, struct buffer *out) {
     const struct output_record *output = backup_record_output(record, FORMAT_DYNAMODB_JSON);
-    for (size_t i = 0; output && i < output->object_count; i++) {
-        const struct object_record *object = &output->objects[i];
-        char md5_text[BASE64_LENGTH(MD5_LENGTH) + 1];
-        base64_encode(md5_text, object->md5, MD5_LENGTH);
-        buffer_printf(out, "{\"itemCount\":%" PRIu64 ",\"md5Checksum\":\"%s\",\"etag\":", object->items, md5_text);
-        json_quote(out, object->etag ? object->etag : "");
-        buffer_add(out, ",\"dataFileS3Key\":");
-        json_quote(out, object->key);
-        buffer_add(out, "}\n");
-    }
+    for (size_t i = 0; output && i < output->object_count; i++)
+        write_file_line(out, &output->objects[i]);
 }
 
 static void summary_text(struct buffer *out, const char *name, const char *value) {

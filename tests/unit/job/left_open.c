@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include "state/prunes.h"
+
 /* Two processes more die under it: the next one takes it back, and that is its failure. */
 static void cut_off_to_fail(struct town *town, const char *job) {
     cut_off_a_run(town, job);
@@ -350,6 +352,47 @@ static void what_cannot_be_read_keeps_nothing_else_unread(void **state) {
     assert_status(town, "result", "success");
 }
 
+/* ------------------------------------------------------------ a prune */
+
+static bool begin_prune(struct sqlite3 *db, void *arg, struct error *error) {
+    return prunes_begin(db, arg, error);
+}
+
+static void note_prune(struct town *town, const char *job, const char *prefix, int64_t began) {
+    struct prune_begun begun = {.uri = x_printf("s3://bkt/%sAWSDynamoDB/01751767200123-1a2b3c4d/", prefix),
+                                .job = x_strdup(job),
+                                .run = x_strdup("1a2b3c4d000000000000000000000000"),
+                                .began = began};
+    assert_true(state_do_now(town->world->shared.state, begin_prune, &begun, NULL));
+    free(begun.uri);
+    free(begun.job);
+    free(begun.run);
+}
+
+static unsigned told_of(struct town *town, const char *words) {
+    end_process(town);
+    buffer_clear(&town->world->said);
+    begin_process(town, SMALL, true);
+    return world_times_said(town->world, words);
+}
+
+/* Its name, bucket or prefix has changed since: nothing finished it, and nothing said so. */
+static void a_prune_that_no_job_will_finish_is_told_of(void **state) {
+    struct town *town = *state;
+    begin_process(town, SMALL, true);
+    const char *prefix = jobs_config(town->jobs)->jobs[0]->prefix;
+    _cleanup_free_ char *here = x_strdup(prefix);
+    note_prune(town, "j", here, clock_wall());
+    assert_int_equal(told_of(town, "half removed"), 0); /* its own next prune does */
+    note_prune(town, "another", "q/", clock_wall() - 91 * DAY_MS);
+    note_prune(town, "j", "r/", clock_wall());
+    assert_int_equal(told_of(town, "half removed"), 2);
+    assert_true(world_has_said(town->world, "a prune of the job another that began at"));
+    assert_true(world_has_said(town->world, "s3://bkt/q/AWSDynamoDB/01751767200123-1a2b3c4d/ half removed"));
+    assert_int_equal(told_of(town, "half removed"), 1); /* the other is over ninety days old */
+    assert_true(world_has_said(town->world, "s3://bkt/r/"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_TOWN(a_failure_that_is_told_late_leaves_the_newer_run_as_it_is),
@@ -366,6 +409,7 @@ int main(void) {
         WITH_TOWN(beside_a_damaged_checkpoint_others_go_on),
         WITH_TOWN(times_that_could_not_be_read_are_not_taken_as_served),
         WITH_TOWN(what_cannot_be_read_keeps_nothing_else_unread),
+        WITH_TOWN(a_prune_that_no_job_will_finish_is_told_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
