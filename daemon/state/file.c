@@ -56,26 +56,53 @@ static void say_locked(int file, const char *directory, struct error *error) {
         *pid ? pid : "unknown", directory);
 }
 
-int state_file_lock(const char *directory, struct error *error) {
-    if (!make_directories(directory, error))
-        return -1;
-    _cleanup_free_ char *path = x_printf("%s/lock", directory);
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0) {
-        error_set_errno(error, errno, "opening %s", path);
-        return -1;
-    }
-    if (flock(file, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EWOULDBLOCK)
-            say_locked(file, directory, error);
-        else
-            error_set_errno(error, errno, "locking %s", path);
-        close(file);
-        return -1;
-    }
-    if (ftruncate(file, 0) == 0) /* who holds it is a courtesy: a full disk may refuse it */
+/* 0, or errno. */
+static int try_lock(int file) {
+    return flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+}
+
+/* The directory itself is locked: whoever tidies up and removes a file called lock has not unlocked it. Where a file system does not
+ * lock directories (NFS), the file is. */
+static int lock_either(int directory, int file) {
+    int wrong = directory < 0 ? errno : try_lock(directory);
+    return wrong && wrong != EWOULDBLOCK ? try_lock(file) : wrong;
+}
+
+static void say_who(int file) {
+    if (ftruncate(file, 0) == 0) /* a courtesy: a full disk may refuse it */
         dprintf(file, "%ld\n", (long)getpid());
-    return file;
+}
+
+bool state_file_lock(struct state_lock *lock, const char *directory, struct error *error) {
+    *lock = (struct state_lock){-1, -1};
+    if (!make_directories(directory, error))
+        return false;
+    _cleanup_free_ char *path = x_printf("%s/lock", directory);
+    lock->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock->file < 0) {
+        error_set_errno(error, errno, "opening %s", path);
+        return false;
+    }
+    lock->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int wrong = lock_either(lock->directory, lock->file);
+    if (!wrong) {
+        say_who(lock->file);
+        return true;
+    }
+    if (wrong == EWOULDBLOCK)
+        say_locked(lock->file, directory, error);
+    else
+        error_set_errno(error, wrong, "locking %s", path);
+    state_file_unlock(lock);
+    return false;
+}
+
+void state_file_unlock(struct state_lock *lock) {
+    if (lock->file >= 0)
+        close(lock->file);
+    if (lock->directory >= 0)
+        close(lock->directory);
+    *lock = (struct state_lock){-1, -1};
 }
 
 /* ------------------------------------------------------------ is it ours, is it sound */
@@ -189,11 +216,22 @@ static char *aside_name(const char *path) {
     return name;
 }
 
+/* SQLite takes an empty file for a new one, and one that is missing; its write-ahead log, where most may stand, it would then throw away. */
+static bool is_emptied(const char *path, struct error *found) {
+    _cleanup_free_ char *log = x_printf("%s-wal", path);
+    struct stat status;
+    if (stat(path, &status) == 0 && status.st_size == 0)
+        error_set(found, ERROR_CORRUPT, "it is empty, which none of ours ever is");
+    else if (access(path, F_OK) < 0 && errno == ENOENT && access(log, F_OK) == 0)
+        error_set(found, ERROR_CORRUPT, "it is missing beside its %s", log);
+    return found->code;
+}
+
 sqlite3 *state_file_open(const char *directory, struct error *set_aside, struct error *error) {
     _cleanup_free_ char *path = x_printf("%s/state.db", directory);
     _cleanup_error_ struct error found = {0};
     mode_t mask = umask(077);
-    sqlite3 *db = open_and_examine(path, &found);
+    sqlite3 *db = is_emptied(path, &found) ? NULL : open_and_examine(path, &found);
     if (!db && found.code == ERROR_CORRUPT) {
         _cleanup_free_ char *aside = aside_name(path);
         if (rename_all(path, aside, error)) {

@@ -4,11 +4,18 @@
 #define STATE_FILE_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
-/* The lock's file descriptor, held until it is closed; -1 with an error. Makes the directory. */
-int state_file_lock(const char *directory, struct error *error);
+/* File descriptors; the lock lasts until both are closed. */
+struct state_lock {
+    int directory, file;
+};
+
+/* Makes the directory. False with an error: ERROR_EXISTS where another process has it. */
+bool state_file_lock(struct state_lock *lock, const char *directory, struct error *error);
+void state_file_unlock(struct state_lock *lock);
 
 /* The file, with its tables. NULL with an error. As state_open(). */
 sqlite3 *state_file_open(const char *directory, struct error *set_aside, struct error *error);

@@ -31,7 +31,7 @@ STAILQ_HEAD(state_ops, state_op);
 struct state {
     uv_loop_t *loop;
     sqlite3 *db;
-    int lock;
+    struct state_lock lock;
     struct state_ops queue, working, over; /* over: to be told, within this turn of the loop */
     bool closing;
     uv_mutex_t busy; /* one transaction at a time: the worker's, or one of state_do_now() */
@@ -39,12 +39,12 @@ struct state {
 };
 
 struct state *state_open(uv_loop_t *loop, const char *directory, struct error *set_aside, struct error *error) {
-    int lock = state_file_lock(directory, error);
-    if (lock < 0)
+    struct state_lock lock;
+    if (!state_file_lock(&lock, directory, error))
         return NULL;
     sqlite3 *db = state_file_open(directory, set_aside, error);
     if (!db) {
-        close(lock);
+        state_file_unlock(&lock);
         return NULL;
     }
     struct state *state = x_calloc(1, sizeof *state);
@@ -116,7 +116,7 @@ static void start_next(struct state *state);
 static void close_file(uv_work_t *work) {
     struct state *state = container_of(work, struct state, closer);
     sqlite3_close(state->db);
-    close(state->lock);
+    state_file_unlock(&state->lock);
 }
 
 static void on_file_closed(uv_work_t *work, int status) {

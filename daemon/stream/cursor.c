@@ -2,6 +2,7 @@
 /* The strict reader for what a page holds beside its items: some hundred bytes, so plain code. (RFC 8259.) */
 #include "cursor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,7 @@ bool cursor_number(struct cursor *cursor, double *value) {
         return cursor_fail(cursor, start, "a number of less than 64 digits");
     memcpy(text, cursor->bytes + start, cursor->at - start);
     *value = strtod(text, NULL);
-    return true;
+    return isfinite(*value) || cursor_fail(cursor, start, "a number that is not beyond all bounds");
 }
 
 bool cursor_count(struct cursor *cursor, uint64_t *value) {

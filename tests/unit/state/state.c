@@ -330,6 +330,15 @@ static void a_second_process_is_refused_by_name(void **state) {
     assert_non_null(world->state);
 }
 
+static void a_lock_file_that_somebody_removed_locks_all_the_same(void **state) {
+    struct world *world = *state;
+    _cleanup_free_ char *path = x_printf("%s/lock", world->folder);
+    open_state(world);
+    assert_int_equal(unlink(path), 0);
+    assert_null(state_open(&world->loop, world->folder, &world->set_aside, &world->error));
+    assert_int_equal(world->error.code, ERROR_EXISTS);
+}
+
 static void nobody_else_reads_it(void **state) {
     struct world *world = *state;
     struct stat status;
@@ -410,6 +419,31 @@ static void a_damaged_file_is_set_aside(void **state) {
     open_state(world);
     assert_non_null(world->state);
     assert_int_equal(world->set_aside.code, ERROR_CORRUPT);
+    assert_int_equal(files_set_aside(world), 1);
+}
+
+static void an_empty_file_is_none_of_ours(void **state) {
+    struct world *world = *state;
+    open_state(world);
+    close_state(world);
+    write_file(world, "", 0);
+    open_state(world);
+    assert_non_null(world->state);
+    assert_int_equal(world->set_aside.code, ERROR_CORRUPT);
+    assert_non_null(strstr(world->set_aside.message, "it is empty"));
+    assert_int_equal(files_set_aside(world), 1);
+}
+
+static void a_log_without_its_file_is_set_aside(void **state) {
+    struct world *world = *state;
+    _cleanup_free_ char *from = x_printf("%s/state.db", world->folder),
+                        *to = x_printf("%s/state.db-wal", world->folder);
+    write_file(world, "what stood there", 16);
+    assert_int_equal(rename(from, to), 0);
+    open_state(world);
+    assert_non_null(world->state);
+    assert_int_equal(world->set_aside.code, ERROR_CORRUPT);
+    assert_non_null(strstr(world->set_aside.message, "missing beside"));
     assert_int_equal(files_set_aside(world), 1);
 }
 
@@ -538,6 +572,9 @@ int main(void) {
         TEST(what_was_asked_for_before_the_end_is_carried_out),
         TEST(at_once_and_by_a_worker_do_not_meet),
         TEST(a_second_process_is_refused_by_name),
+        TEST(a_lock_file_that_somebody_removed_locks_all_the_same),
+        TEST(an_empty_file_is_none_of_ours),
+        TEST(a_log_without_its_file_is_set_aside),
         TEST(nobody_else_reads_it),
         TEST(a_file_that_is_none_is_set_aside),
         TEST(another_programs_file_is_set_aside_untouched),

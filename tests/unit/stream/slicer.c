@@ -187,6 +187,7 @@ static const struct {
     {"{\"Items\":[],\"Count\":0,\"x\":fals", "expected false"},
     {"{\"Items\":[],\"Count\":0,\"ConsumedCapacity\":[]}", "expected '{'"},
     {"{\"Items\":[],\"Count\":0,\"ConsumedCapacity\":{\"CapacityUnits\":\"1\"}}", "a digit"},
+    {"{\"Items\":[],\"Count\":0,\"ConsumedCapacity\":{\"CapacityUnits\":1e999}}", "beyond all bounds"},
     {"{\"Items\":[],\"Count\":0,\"ConsumedCapacity\":{\"CapacityUnits\":"
      "1111111111111111111111111111111111111111111111111111111111111111}}",
      "less than 64 digits"},
