@@ -15,6 +15,7 @@
 #include "job/record.h"
 #include "job/seal.h"
 #include "job/source.h"
+#include "slow.h"
 
 #define HEAD "{\"version\":1,\n\"id\":\"01751767200123-1a2b3c4d\",\n\"job\":\"students\",\n\"run\":\"r\",\n\"items\":3"
 #define OBJECT(parts)                                                                                                  \
@@ -248,8 +249,15 @@ static size_t memory_in_use(void) {
     return info.uordblks + info.hblkhd;
 }
 
-#define FILES      300000u
+#define FILES      files_made()        /* fewer where each instruction takes its time */
 #define SHOWN_MOST (16 * SOURCE_SHOWN) /* json-c's tree of what `show` is to have */
+
+static unsigned files_made(void) {
+    static unsigned made;
+    if (!made)
+        made = 300000 / stride(10, 100);
+    return made;
+}
 
 /* As a run of ten terabytes leaves it: one part a file. */
 static struct backup_record *large_record(void) {
@@ -282,7 +290,7 @@ static void a_record_of_three_hundred_thousand_files_is_read_in_little_memory(vo
     struct error error = {0};
     struct backup_record *record = large_record();
     record_write_backup(record, &text);
-    assert_true(text.length > (size_t)64 << 20);
+    assert_true(FILES < 300000 || text.length > (size_t)64 << 20);
     size_t before = memory_in_use(), most;
     struct backup_feed *feed = backup_feed_new(false);
     for (size_t at = 0, piece; at < text.length; at += piece) {
