@@ -169,7 +169,7 @@ class Killing:
         self.table = 'large' if 'json' in combo.formats.split() else 'small'
 
     def title(self):
-        return f'{self.combo.store}, {self.combo.segments} segments, {self.combo.formats}'
+        return f'{self.combo.store}, {self.combo.segments} segment{"s" if self.combo.segments > 1 else ""}, {self.combo.formats}'
 
     def tell(self, stage):
         stage.prepare(self.combo.store)
@@ -210,7 +210,8 @@ class Killing:
         stage.wait(lambda: stage.is_held() or know.outcome(), step)
         stage.must_run(know)
         self.die(stage, know, step)
-        stage.cloud.release(drop=LAST_STEPS[step][2] == 'before' and self.dice.random() < 0.5)  # else it lands after the death
+        ends = step == 'before backup.json' and step != self.last_steps[-1]  # were it to land, the run would be over
+        stage.cloud.release(drop=LAST_STEPS[step][2] == 'before' and (ends or self.dice.random() < 0.5))  # else it lands after the death
 
     def die(self, stage, know, where):
         stage.setup.kill()
@@ -353,12 +354,13 @@ def main():
 
 def judge_all(chosen, costs, options):
     """What no run can show by itself: what is wrong with it."""
+    runs = [one.combo for one in chosen if isinstance(one, Killing)]
+    print(f'{len(runs)} runs that were killed again and again, {len(set(runs))} combinations of store, segments and formats')
     after_a_cut = [cost for cost in costs if cost.cuts]
     kept = [cost for cost in after_a_cut if cost.kept]
-    share = len(kept) / len(after_a_cut) if after_a_cut else float(not any(isinstance(one, Killing) for one in chosen))
+    share = len(kept) / len(after_a_cut) if after_a_cut else float(not runs)
     wrong = [f'less than {KEPT_SHARE:.0%} resumed with a part kept'] if share < KEPT_SHARE else []
     where = collections.Counter(cost.where for cost in costs)
-    print(f'runs: {", ".join(one.title() for one in chosen if isinstance(one, Killing))}')
     print(f'deaths: {", ".join(f"{count} {name}" for name, count in where.items())}')
     print(f'{len(costs)} deaths, {len(after_a_cut)} after a recorded cut, {len(kept)} resumed with a part kept ({share:.0%}); '
           f'{sum(cost.twice for cost in costs)} pages read twice of {sum(cost.bound for cost in costs)} that were open')

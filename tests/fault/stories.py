@@ -112,7 +112,7 @@ class Stopping:
         self.segments = segments
 
     def title(self):
-        return f'SIGTERM, {self.segments} segments'
+        return f'SIGTERM, {self.segments} segment{"s" if self.segments > 1 else ""}'
 
     def tell(self, stage):
         stage.prepare(daemon={'StopTimeout': '1s'})
