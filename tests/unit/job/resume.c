@@ -94,7 +94,7 @@ static void kill_and_resume(struct world *world, bool carried_out, unsigned requ
 /* How many went on from a cut. What is read again: two cuts, the pages that wait for their turn, those in flight. */
 static unsigned each_request(const struct table *table, unsigned segments, bool carried_out) {
     const struct whole *whole = run_whole(table, segments);
-    unsigned kept = 0, step = stride(1, 4), bound = 2 * table->pages_a_cut + 6 + segments + 1;
+    unsigned kept = 0, step = stride(1, 8), bound = 2 * table->pages_a_cut + 6 + segments + 1;
     for (unsigned i = 0; i < whole->requests; i += step) {
         struct world *world = table->make(segments);
         kill_and_resume(world, carried_out, i, bound);
@@ -179,7 +179,7 @@ static void stop_and_resume(struct world *world, unsigned request) {
 }
 
 static void each_stop(const struct table *table, unsigned segments) {
-    unsigned step = stride(1, 4);
+    unsigned step = stride(1, 8);
     for (unsigned i = 0; i < run_whole(table, segments)->requests; i += step) {
         struct world *world = table->make(segments);
         stop_and_resume(world, i);
