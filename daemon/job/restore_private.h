@@ -21,6 +21,7 @@ struct restore {
     char *target; /* what the state knows this table by */
     struct write_capacity capacity;
     bool create, overwrite, dry_run;
+    bool foreign; /* whose table it may be is not known, and nobody has said where and by whom it is written */
     restore_done *done;
     void *arg;
 

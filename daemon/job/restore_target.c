@@ -72,6 +72,48 @@ static void compare_memory(struct restore *restore) {
         restore->result.created = false;
 }
 
+/* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME, arn:aws:iam::ACCOUNT:role/NAME. The caller frees; NULL where it is none. */
+static char *account_of(const char *arn) {
+    for (int part = 0; arn && part < 4; part++) {
+        arn = strchr(arn, ':');
+        arn = arn ? arn + 1 : NULL;
+    }
+    return arn && *arn != ':' ? x_strndup(arn, strcspn(arn, ":")) : NULL;
+}
+
+/* Where, whose, and by whom: what a person must be able to see before anything is written. */
+static void plan_who(struct restore *restore) {
+    const struct job_config *job = restore->job;
+    const char *role = restore->to_role_arn ? restore->to_role_arn : job->role_arn;
+    _cleanup_free_ char *account = account_of(restore->result.table_arn ? restore->result.table_arn : role);
+    _cleanup_free_ char *who = NULL;
+    if (restore->to_role_arn)
+        who = x_printf("the role %s", role);
+    else if (role)
+        who = x_printf("job \"%s\"'s role %s", job->name, role);
+    else
+        who = x_printf("the credentials of job \"%s\"", job->name);
+    restore_plan(restore,
+                 x_printf("region %s%s%s; %s writes%s", restore->region, account ? ", account " : "",
+                          account ? account : "", who,
+                          restore->foreign ? ", which can read this backup, but is not the job that made it" : ""));
+}
+
+/* A job that can merely read the backup writes to a table that exists only where that is sure to be in the backup's own account. */
+static bool is_meant(struct restore *restore) {
+    _cleanup_free_ char *there = account_of(restore->result.table_arn), *here = account_of(restore->source->table_arn);
+    if (!restore->foreign || restore->result.created || restore_is_our_work(restore) ||
+        (there && text_equal(there, here)))
+        return true;
+    restore_refuse(
+        restore,
+        x_printf("table %s exists in %s, account %s, and job \"%s\", by which it would be written, did not make "
+                 "this backup (of %s): say which table is meant by --to-region, or by --to-role-arn",
+                 restore->table, restore->region, there ? there : "unknown", restore->job->name,
+                 restore->source->table_arn ? restore->source->table_arn : "no table that it names"));
+    return false;
+}
+
 static void on_existing(struct restore *restore, struct json_object *table) {
     _cleanup_error_ struct error error = {0};
     const char *status = json_string(table, "TableStatus");
@@ -90,6 +132,9 @@ static void on_existing(struct restore *restore, struct json_object *table) {
         return;
     }
     compare_memory(restore);
+    if (!is_meant(restore))
+        return;
+    plan_who(restore);
     restore_plan(restore,
                  x_printf("table %s exists in %s and is written to%s", restore->table, restore->region,
                           restore->create && !restore->result.created ? "; its settings stay as they are" : ""));
@@ -101,6 +146,7 @@ static void on_missing(struct restore *restore, const struct error *error) {
     restore->part_count = 0;
     if (restore->create && restore->source->definition) {
         restore->result.created = true;
+        plan_who(restore);
         restore_plan(restore,
                      x_printf("table %s is made in %s from its saved definition", restore->table, restore->region));
         restore_enter(restore, CREATE);
@@ -139,17 +185,10 @@ void restore_look(struct restore *restore) {
 
 /* Tables in another account have another account's keys. */
 static bool other_account(const struct restore *restore) {
-    const char *there = restore->result.table_arn, *here = restore->source->table_arn;
-    for (int part = 0; there && here && part < 4; part++) { /* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME */
-        there = strchr(there, ':');
-        here = strchr(here, ':');
-        there = there ? there + 1 : NULL;
-        here = here ? here + 1 : NULL;
-    }
+    _cleanup_free_ char *there = account_of(restore->result.table_arn), *here = account_of(restore->source->table_arn);
     if (!there || !here)
         return restore->to_role_arn;
-    size_t length = strcspn(there, ":");
-    return length != strcspn(here, ":") || memcmp(there, here, length) != 0;
+    return strcmp(there, here) != 0;
 }
 
 struct table_make_options restore_table_options(const struct restore *restore) {

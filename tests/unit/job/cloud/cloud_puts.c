@@ -121,6 +121,10 @@ void cloud_make(struct cloud *cloud) {
     cloud->described = 1;
 }
 
+void cloud_account(struct cloud *cloud, const char *account) {
+    cloud->account = account;
+}
+
 void cloud_unmake(struct cloud *cloud) {
     cloud->exists = false;
     puts_clear(cloud);
@@ -128,11 +132,12 @@ void cloud_unmake(struct cloud *cloud) {
 
 static void describe_made(struct cloud *cloud, struct request *request) {
     _cleanup_free_ char *body = x_printf("{\"Table\":{\"TableName\":\"new\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:"
-                                         "123456789012:table/new\",\"TableId\":\"made-%u\","
+                                         "%s:table/new\",\"TableId\":\"made-%u\","
                                          "\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],"
                                          "\"AttributeDefinitions\":[{\"AttributeName\":\"id\","
                                          "\"AttributeType\":\"S\"}],\"TableStatus\":\"%s\"}}",
-                                         cloud->made, cloud->described++ ? "ACTIVE" : "CREATING");
+                                         cloud->account ? cloud->account : "123456789012", cloud->made,
+                                         cloud->described++ ? "ACTIVE" : "CREATING");
     reply(request, 200, "", body, strlen(body));
 }
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restore, where several jobs could read a backup and several tables could be meant: whose region and role it is, what is said
+of it, and what belongs to the person who made the table."""
+import pytest
+from conftest import role
+from items import drop
+from test_restore import restore
+
+BUCKET = 'student-backup'
+
+
+@pytest.fixture
+def anywhere(cloud):
+    """Signatures for any region are good."""
+    for server in ('dynamodb', 'sts'):
+        cloud.configure(server, any_region=True)
+    yield cloud
+    for server in ('dynamodb', 'sts'):
+        cloud.configure(server, any_region=False)
+
+
+@pytest.mark.parametrize('other', ['region', 'role'])
+def test_jobs_that_share_a_folder_write_as_the_one_that_made_the_backup(setup, anywhere, dynamo, small_table, fresh, other):
+    made = setup()
+    made.job('b-staging', Job={'Table': 'small'}, Destination={'Prefix': 'shared/'})
+    made.run('b-staging')
+    backup = made.json('list', 'b-staging', local=True)['backups'][0]['id']
+    differs = {'region': {'Job': {'Table': 'small', 'Region': 'eu-central-1'}},
+               'role': {'Job': {'Table': 'small'}, 'Credentials': {'RoleArn': role('BucketWriter')}}}[other]
+    made.job('a-prod', Destination={'Prefix': 'shared/'}, **differs)
+    for name in (backup, 'b-staging@latest', f's3://{BUCKET}/shared/AWSDynamoDB/{backup}/'):
+        before = len(anywhere.seen('dynamodb'))
+        plan = restore(made, name, fresh, '--create', '--dry-run')['plan']
+        assert any('region us-east-1' in line and '"b-staging"' in line for line in plan), plan
+        result = restore(made, name, fresh, '--create')
+        assert result['region'] == 'us-east-1' and result['items'] == 500
+        calls = [seen for seen in anywhere.seen('dynamodb')[before:] if seen['operation'] == 'BatchWriteItem']
+        assert calls and not any('BucketWriter' in seen['by'] for seen in calls), name
+        drop(dynamo, fresh)
+
+
+@pytest.mark.parametrize('command', ['restore', 'show', 'link', 'verify'])
+def test_how_to_read_is_not_taken_of_what_a_job_reads(setup, small_table, command):
+    made = setup()
+    made.job('small')
+    made.run('small')
+    more = ['--table', 'nowhere', '--create', '--dry-run'] if command == 'restore' else []
+    for option in (['--region', 'eu-central-1'], ['--profile', 'nosuch'], ['--role-arn', role('NoSuch')]):
+        done = made.ctl(command, 'small@latest', *more, *option, local=True, status=1)
+        said = done.stdout + done.stderr
+        assert 'say how to read an s3:// address' in said and '--to-region' in said
