@@ -198,17 +198,33 @@ static void add_optional(struct json_object *body, const struct definition_use *
         carry(body, table, "StreamSpecification");
 }
 
-/* The attributes of the key alone: CreateTable refuses one that no key names. */
-static struct json_object *key_attributes(struct json_object *table) {
+static bool is_named(struct json_object *keyed, const char *attribute) {
+    struct json_object *schema = json_array_at(keyed, "KeySchema");
+    for (size_t i = 0; i < length_of(schema); i++)
+        if (is_text(json_object_array_get_idx(schema, i), "AttributeName", attribute))
+            return true;
+    return false;
+}
+
+static bool is_named_by_any(struct json_object *indexes, const char *attribute) {
+    for (size_t i = 0; i < length_of(indexes); i++)
+        if (is_named(json_object_array_get_idx(indexes, i), attribute))
+            return true;
+    return false;
+}
+
+/* CreateTable refuses an attribute that no key of the body names: of a scratch table's only its own key is left, and an index that was
+ * being deleted leaves its own behind. */
+static void add_attributes(struct json_object *body, struct json_object *table) {
     struct json_object *from = json_array_at(table, "AttributeDefinitions"), *to = json_object_new_array();
-    const char *hash = key_attribute(table, "HASH"), *range = key_attribute(table, "RANGE");
     for (size_t i = 0; i < length_of(from); i++) {
         struct json_object *attribute = json_object_array_get_idx(from, i);
         const char *name = json_string(attribute, "AttributeName");
-        if (name && (strcmp(name, hash) == 0 || (range && strcmp(name, range) == 0)))
+        if (name && (is_named(body, name) || is_named_by_any(json_array_at(body, "LocalSecondaryIndexes"), name) ||
+                     is_named_by_any(json_array_at(body, "GlobalSecondaryIndexes"), name)))
             json_object_array_add(to, json_object_get(attribute));
     }
-    return to;
+    json_object_object_add(body, "AttributeDefinitions", to);
 }
 
 static bool has_keys(struct json_object *table, struct error *error) {
@@ -230,14 +246,12 @@ char *definition_create(const struct definition_use *use, unsigned without, stru
     json_put_string(body, "BillingMode", on_demand ? "PAY_PER_REQUEST" : "PROVISIONED");
     if (!on_demand)
         json_object_object_add(body, "ProvisionedThroughput", throughput(table));
-    if (use->keys_only) {
-        json_object_object_add(body, "AttributeDefinitions", key_attributes(table));
-        return text_of(body);
+    if (!use->keys_only) {
+        add_indexes(body, table, "LocalSecondaryIndexes", without);
+        add_indexes(body, table, "GlobalSecondaryIndexes", without);
+        add_optional(body, use, without);
     }
-    carry(body, table, "AttributeDefinitions");
-    add_indexes(body, table, "LocalSecondaryIndexes", without);
-    add_indexes(body, table, "GlobalSecondaryIndexes", without);
-    add_optional(body, use, without);
+    add_attributes(body, table);
     return text_of(body);
 }
 
