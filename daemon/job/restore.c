@@ -331,6 +331,7 @@ void restore_cancel(struct restore *restore) {
     free(restore->target);
     free(restore->table_id);
     free(restore->remembered_id);
+    error_clear(&restore->refusal);
     free(restore->parts);
     free(restore->to_note);
     config_unref(restore->config);

@@ -9,6 +9,8 @@
 
 #define BELIEVED_MS ((int64_t)24 * 3600 * SECOND_MS) /* so old may notes be for a restore to go on from them */
 
+#define ON_ITS_WAY_MS (1 * MINUTE_MS) /* a CreateTable that nobody waits for any more */
+
 /* ------------------------------------------------------------ LOOK, CREATE */
 
 /* What no other table of that name will ever be: its id, where the server gives one, else the moment that it was made. */
@@ -62,13 +64,23 @@ struct restore_begin restore_begin_of(const struct restore *restore) {
                                   .now = restore_now(restore)};
 }
 
-/* What is remembered of another table of that name is worth nothing now; but one that we were about to make, and that was made
- * before we heard of it, is ours. */
+/* We were about to make it, and it has come into being since, as long as our request can have been on its way: it was made before we
+ * heard of it. Somebody who makes a table of their own asks without --create from then on. */
+static bool was_about_to_make(const struct restore *restore) {
+    struct json_object *created = NULL;
+    if (!restore->create || !restore->remembered_id || *restore->remembered_id || !is_fresh(restore))
+        return false;
+    json_object_object_get_ex(restore->described, "CreationDateTime",
+                              &created); /* seconds since 1970, with a fraction */
+    double age = created ? json_object_get_double(created) * SECOND_MS - (double)restore->remembered_at : -1;
+    return age >= 0 && age <= (double)(restore->job->retry_for + ON_ITS_WAY_MS);
+}
+
+/* What is remembered of another table of that name is worth nothing now. */
 static void compare_memory(struct restore *restore) {
-    bool was_about_to_make = restore->remembered_id && !*restore->remembered_id && is_fresh(restore);
     if (!restore_is_our_work(restore))
         restore->part_count = 0;
-    if (!is_remembered(restore) && !was_about_to_make)
+    if (!is_remembered(restore) && !was_about_to_make(restore))
         restore->result.created = false;
 }
 
@@ -141,8 +153,9 @@ static void on_existing(struct restore *restore, struct json_object *table) {
     restore_enter(restore, EMPTY);
 }
 
-static void on_missing(struct restore *restore, const struct error *error) {
+static void on_missing(struct restore *restore, const struct http_answer *http, const struct error *error) {
     struct error told = error_copy(error);
+    restore->missed_at = table_answered(restore->engine->client, http);
     restore->part_count = 0;
     if (restore->create && restore->source->definition) {
         restore->result.created = true;
@@ -165,12 +178,11 @@ static void on_looked(void *arg, struct json_object *answer, const struct http_a
                       const struct error *error) {
     struct restore *restore = arg;
     struct json_object *table = error ? NULL : json_object_at(answer, "Table");
-    (void)http;
     restore->call = NULL;
     if (table)
         on_existing(restore, table);
     else if (error && error->code == ERROR_NOT_FOUND)
-        on_missing(restore, error);
+        on_missing(restore, http, error);
     else if (error)
         restore_fail(restore, error);
     else
@@ -200,10 +212,27 @@ struct table_make_options restore_table_options(const struct restore *restore) {
                                        .missing = restore->result.missing};
 }
 
+static void on_taken_back(void *arg, const struct error *error) {
+    struct restore *restore = arg;
+    (void)error; /* then --create alone, and that soon, would believe it */
+    restore->noting = NULL;
+    restore_fail(restore, &restore->refusal);
+}
+
+/* A table that will be there next time is then somebody else's, with settings of their own. */
+static void take_back(struct restore *restore, const struct error *error) {
+    struct restore_key key = restore_key_of(restore);
+    restore->refusal = error_copy(error);
+    restore->noting = restores_end(restore->state_room, &key, on_taken_back, restore);
+}
+
 static void on_made(void *arg, struct json_object *table, const struct error *error) {
     struct restore *restore = arg;
+    bool lost_one = restore->patience.retries > restore->retries_before;
     restore->make = NULL;
-    if (error)
+    if (error && restore->state_room && !restore->may_exist && !lost_one)
+        take_back(restore, error);
+    else if (error)
         restore_fail(restore, error);
     else if (take_table(restore, table))
         restore_enter(restore,
@@ -218,6 +247,8 @@ static void on_announced(void *arg, const struct error *error) {
         return;
     }
     struct table_make_options options = restore_table_options(restore);
+    options.may_exist = &restore->may_exist;
+    restore->retries_before = restore->patience.retries;
     restore->make = table_make_start(&options, on_made, restore);
 }
 
@@ -241,6 +272,7 @@ static void plan_making(struct restore *restore) {
 void restore_create(struct restore *restore) {
     struct restore_key key = restore_key_of(restore);
     struct restore_begin begin = restore_begin_of(restore);
+    begin.now = restore->missed_at;
     if (restore->dry_run)
         plan_making(restore);
     else if (restore->state_room)

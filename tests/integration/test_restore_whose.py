@@ -3,7 +3,7 @@
 of it, and what belongs to the person who made the table."""
 import pytest
 from conftest import role
-from items import drop
+from items import create_table, drop, fill, make
 from test_restore import restore
 
 BUCKET = 'student-backup'
@@ -49,3 +49,29 @@ def test_how_to_read_is_not_taken_of_what_a_job_reads(setup, small_table, comman
         done = made.ctl(command, 'small@latest', *more, *option, local=True, status=1)
         said = done.stdout + done.stderr
         assert 'say how to read an s3:// address' in said and '--to-region' in said
+
+
+def settled(dynamo, table):
+    return dynamo.describe_time_to_live(TableName=table)['TimeToLiveDescription']['TimeToLiveStatus']
+
+
+@pytest.mark.parametrize('more', [[], ['--create']])
+def test_table_that_a_person_made_after_a_refusal_keeps_its_settings(setup, cloud, dynamo, fresh, more):
+    drop(dynamo, 'ttl')
+    items = fill(dynamo, 'ttl', make(50, seed=3, specials=False))
+    dynamo.update_time_to_live(TableName='ttl', TimeToLiveSpecification={'Enabled': True, 'AttributeName': 'expires'})
+    made = setup()
+    made.job('ttl')
+    made.run('ttl')
+    cloud.fault('dynamodb', 'deny', 'CreateTable')
+    done = made.ctl('restore', 'ttl@latest', '--table', fresh, '--create', local=True, status=1)
+    assert 'CreateTable' in done.stdout
+    cloud.reset()
+    create_table(dynamo, fresh)
+    result = restore(made, 'ttl@latest', fresh, *more)
+    assert result['items'] == len(items) and not result['created']
+    assert settled(dynamo, fresh) == 'DISABLED'
+    drop(dynamo, fresh)
+    assert restore(made, 'ttl@latest', fresh, '--create')['created']
+    assert settled(dynamo, fresh) == 'ENABLED'
+    drop(dynamo, 'ttl')

@@ -397,6 +397,65 @@ static void a_dry_run_changes_nothing(void **state) {
                      0);
 }
 
+/* Broke: CreateTable was denied, a person made the table, and the restore into it switched the backup's TTL on, by which DynamoDB began to
+ * delete that person's items. */
+static void a_table_made_after_a_refusal_is_the_persons_own(void **state) {
+    static const struct restore_order orders[] = {{.create = true}, {0}};
+    struct restore_world *world = *state;
+    open_state(world);
+    back_up(world, "", 1, 5, 10);
+    for (size_t i = 0; i < array_length(orders); i++) {
+        cloud_rule(world->world->cloud,
+                   &(struct cloud_rule){
+                       .match = "CreateTable", .act = CLOUD_REFUSE, .status = 400, .code = "AccessDeniedException"});
+        run(world, CREATE);
+        assert_failure(world, ERROR_DENIED, "CreateTable");
+        cloud_no_rules(world->world->cloud);
+        cloud_make(world->world->cloud);
+        run(world, &orders[i]);
+        assert_success(world);
+        assert_false(world->result.created);
+        assert_int_equal(cloud_count(world->world->cloud, "UpdateTable"), 0);
+        cloud_unmake(world->world->cloud);
+    }
+}
+
+/* It died with CreateTable on its way. */
+static void die_making(struct restore_world *world) {
+    unsigned before = cloud_held(world->world->cloud, "CreateTable");
+    cloud_unmake(world->world->cloud);
+    cloud_rule(world->world->cloud, &(struct cloud_rule){.match = "CreateTable", .act = CLOUD_HOLD});
+    start(world, CREATE);
+    world_until_held(world->world, "CreateTable", before + 1);
+    restore_cancel(take_pointer(world->restore));
+    cloud_forget_held(world->world->cloud);
+    cloud_no_rules(world->world->cloud);
+    cloud_make(world->world->cloud);
+}
+
+static void a_table_that_was_about_to_be_made_is_ours_while_all_says_so(void **state) {
+    struct restore_world *world = *state;
+    open_state(world);
+    back_up(world, "", 1, 5, 10);
+    die_making(world);
+    run(world, CREATE);
+    assert_success(world);
+    assert_true(world->result.created);
+    assert_int_equal(cloud_count(world->world->cloud, "UpdateTable"), 1);
+    die_making(world);
+    run(world, &(struct restore_order){0}); /* not asked to make one: it is taken as it is */
+    assert_success(world);
+    assert_false(world->result.created);
+    for (int older = 0; older < 2; older++) {
+        die_making(world);
+        cloud_grow_older(world->world->cloud, older ? 3600 : -3600); /* it was there before, or it came much later */
+        run(world, CREATE);
+        assert_success(world);
+        assert_false(world->result.created);
+    }
+    assert_int_equal(cloud_count(world->world->cloud, "UpdateTable"), 1);
+}
+
 /* Broke: a backup went into the region of whichever job could read it. */
 static void the_table_is_where_the_backups_was_unless_told(void **state) {
     static const struct restore_order orders[] = {{.create = true, .dry_run = true},
@@ -481,6 +540,8 @@ int main(void) {
         WITH_RESTORE(a_backup_that_is_read_is_held_and_one_that_goes_is_not_read),
         WITH_RESTORE(one_table_takes_one_restore_at_a_time),
         WITH_RESTORE(a_dry_run_changes_nothing),
+        WITH_RESTORE(a_table_made_after_a_refusal_is_the_persons_own),
+        WITH_RESTORE(a_table_that_was_about_to_be_made_is_ours_while_all_says_so),
         WITH_RESTORE(the_table_is_where_the_backups_was_unless_told),
         WITH_RESTORE(a_job_that_only_reads_writes_to_no_table_of_another_account),
         cmocka_unit_test(write_capacities),

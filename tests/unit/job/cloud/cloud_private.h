@@ -68,6 +68,7 @@ struct cloud {
     unsigned scratch_seen; /* DescribeTable of it while it is being made or deleted */
     bool scratch_foreign, scratch_going;
     const char *table_id; /* NULL: id-1 */
+    double born;          /* CreationDateTime of the other table */
     const char *account;  /* of the other table; NULL: that of "tab" */
     int64_t date;
     struct cloud_object **objects; /* in order of key */
