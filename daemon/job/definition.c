@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
 
@@ -68,9 +69,9 @@ static const char *attribute_type(struct json_object *table, const char *name) {
     return NULL;
 }
 
-/* "id (S), at (N)" */
-static char *key_words(struct json_object *table) {
-    const char *hash = key_attribute(table, "HASH"), *range = key_attribute(table, "RANGE");
+/* "id (S), at (N)": the key of a table, or of one of its indexes. */
+static char *key_words(struct json_object *table, struct json_object *keyed) {
+    const char *hash = key_attribute(keyed, "HASH"), *range = key_attribute(keyed, "RANGE");
     const char *hash_type = attribute_type(table, hash), *range_type = attribute_type(table, range);
     return x_printf("%s (%s)%s%s%s%s%s", hash ? hash : "?", hash_type ? hash_type : "?", range ? ", " : "",
                     range ? range : "", range ? " (" : "", range ? (range_type ? range_type : "?") : "",
@@ -78,11 +79,27 @@ static char *key_words(struct json_object *table) {
 }
 
 bool definition_matches(struct json_object *definition, struct json_object *existing, struct error *error) {
-    _cleanup_free_ char *saved = key_words(table_of(definition)), *found = key_words(existing);
+    _cleanup_free_ char *saved = key_words(table_of(definition), table_of(definition)),
+                        *found = key_words(existing, existing);
     if (strcmp(saved, found) == 0)
         return true;
     error_set(error, ERROR_INVALID, "its key is %s, the backup's is %s", found, saved);
     return false;
+}
+
+char *definition_index_keys(struct json_object *table) {
+    static const char *const kinds[] = {"LocalSecondaryIndexes", "GlobalSecondaryIndexes"};
+    struct buffer words = BUFFER_INIT(BUFFER_OURS);
+    for (size_t kind = 0; kind < array_length(kinds); kind++) {
+        struct json_object *indexes = json_array_at(table, kinds[kind]);
+        for (size_t i = 0; i < length_of(indexes); i++) {
+            struct json_object *index = json_object_array_get_idx(indexes, i);
+            const char *name = json_string(index, "IndexName");
+            _cleanup_free_ char *key = key_words(table, index);
+            buffer_printf(&words, "%s%s: %s", words.length ? "; " : "", name ? name : "?", key);
+        }
+    }
+    return words.length ? buffer_take(&words) : NULL;
 }
 
 double definition_write_capacity(struct json_object *table) {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restore, where several jobs could read a backup and several tables could be meant: whose region and role it is, what is said
 of it, and what belongs to the person who made the table."""
+import time
+
 import pytest
 from conftest import role
 from items import create_table, drop, fill, make
@@ -75,3 +77,34 @@ def test_table_that_a_person_made_after_a_refusal_keeps_its_settings(setup, clou
     assert restore(made, 'ttl@latest', fresh, '--create')['created']
     assert settled(dynamo, fresh) == 'ENABLED'
     drop(dynamo, 'ttl')
+
+
+def until_active(dynamo, table):
+    for _ in range(300):
+        described = dynamo.describe_table(TableName=table)['Table']
+        if all(index['IndexStatus'] == 'ACTIVE' for index in described.get('GlobalSecondaryIndexes', [])):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f'the indexes of {table} are not ACTIVE')
+
+
+def test_item_that_an_index_leaves_out_is_told_with_the_index_and_what_to_do(setup, dynamo, fresh):
+    attributes = [{'AttributeName': 'id', 'AttributeType': 'S'}]
+    drop(dynamo, 'odd')
+    dynamo.create_table(TableName='odd', KeySchema=[{'AttributeName': 'id', 'KeyType': 'HASH'}], AttributeDefinitions=attributes,
+                        BillingMode='PAY_PER_REQUEST')
+    dynamo.put_item(TableName='odd', Item={'id': {'S': 'text'}, 'x': {'S': 'five'}})
+    dynamo.put_item(TableName='odd', Item={'id': {'S': 'number'}, 'x': {'N': '5'}})
+    dynamo.update_table(TableName='odd', AttributeDefinitions=[*attributes, {'AttributeName': 'x', 'AttributeType': 'N'}],
+                        GlobalSecondaryIndexUpdates=[{'Create': {'IndexName': 'by-x', 'KeySchema': [{'AttributeName': 'x', 'KeyType': 'HASH'}],
+                                                                 'Projection': {'ProjectionType': 'ALL'}}}])
+    until_active(dynamo, 'odd')
+    made = setup()
+    made.job('odd')
+    made.run('odd')
+    done = made.ctl('restore', 'odd@latest', '--table', fresh, '--create', local=True, status=1)
+    assert 'by-x' in done.stdout and 'x (N)' in done.stdout and 'without --create' in done.stdout, done.stdout
+    drop(dynamo, fresh)
+    create_table(dynamo, fresh)
+    assert restore(made, 'odd@latest', fresh)['items'] == 2
+    drop(dynamo, 'odd')
