@@ -179,8 +179,9 @@ static void on_found(void *arg, const struct found_backup *found, const struct e
         return;
     }
     struct restore_order order = {.engine = jobs_engine(restoring->daemon->jobs),
-                                  .config = found->config,
-                                  .job = found->job,
+                                  .config = found->writer_config,
+                                  .job = found->writer,
+                                  .foreign = found->foreign,
                                   .source = found->source,
                                   .table = restoring->table,
                                   .to_region = text(restoring, "to_region"),

@@ -8,7 +8,8 @@
 
 #define BACKUP_HELP                                                                                                    \
     "BACKUP is an ID as `list` prints it, JOB@latest, or s3://BUCKET/PREFIX/AWSDynamoDB/ID/.\n"                        \
-    "--region R, --profile P, --role-arn ARN say how to read an s3:// address of no job.\n"
+    "--region R, --profile P, --role-arn ARN say how to read an s3:// address; an ID and JOB@latest do not take "      \
+    "them.\n"
 
 const struct command commands[] = {
     {"check", NULL, "read the configuration without a daemon; print each job's next five times", NULL, NO_ARGUMENT, 0,

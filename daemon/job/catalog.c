@@ -101,6 +101,12 @@ static bool is_of_table(const struct backup_summary *summary, const char *table)
     return summary->table_arn && ours && strcmp(ours, table) == 0;
 }
 
+/* Where nobody knows the table's ARN its region is still known. Of a job whose Table= is an ARN there are no others. */
+static bool is_elsewhere(const struct catalog *catalog, const char *arn) {
+    _cleanup_free_ char *region = arn && !is_arn(catalog->job->table) ? table_home_region(arn) : NULL;
+    return region && strcmp(region, aws_session_region(catalog->place->bucket.session)) != 0;
+}
+
 /* Ours is what carries this job's name, and its folder's ID; another's, or one that cannot be read, is not shown as this
  * job's. */
 static void take_summary(struct folder *folder, const struct s3_answer *answer) {
@@ -112,6 +118,7 @@ static void take_summary(struct folder *folder, const struct s3_answer *answer) 
     folder->found = strcmp(folder->summary.job, catalog->job->name) == 0 &&
                     strcmp(folder->summary.id, folder->id) == 0 && is_of_table(&folder->summary, catalog->job->table);
     folder->summary.after_now = backup_id_after(folder->id, catalog->now);
+    folder->summary.elsewhere = is_elsewhere(catalog, folder->summary.table_arn);
     folder->summary.uri = x_printf("s3://%s/%s%s/", catalog->job->bucket, catalog->parent, folder->id);
 }
 
@@ -230,27 +237,50 @@ struct catalog *catalog_start(struct engine *engine, struct config *config, cons
 /* ------------------------------------------------------------ the newest */
 
 static bool of_one_table(const struct backup_summary *backups, size_t count, struct error *error) {
-    for (size_t i = 1; i < count; i++) {
-        if (strcmp(backups[i].table_arn, backups[0].table_arn) == 0)
+    size_t first = 0;
+    while (first < count && backups[first].elsewhere)
+        first++;
+    for (size_t i = first + 1; i < count; i++) {
+        if (backups[i].elsewhere || strcmp(backups[i].table_arn, backups[first].table_arn) == 0)
             continue;
         error_set(
             error, ERROR_INVALID,
             "there are backups of job \"%s\" of two tables, %s and %s, and neither DynamoDB nor our own history says "
             "which of them is the job's: name the backup by its ID, or give the ARN as Table=",
-            backups[0].job, backups[0].table_arn, backups[i].table_arn);
+            backups[first].job, backups[first].table_arn, backups[i].table_arn);
         return false;
     }
     return true;
 }
 
-const struct backup_summary *catalog_latest(const struct backup_summary *backups, size_t count, struct error *error) {
-    size_t all = count;
-    if (!of_one_table(backups, count, error))
-        return NULL;
-    while (count && backups[count - 1].after_now) /* a host whose clock ran ahead made it */
+static const struct backup_summary *newest(const struct backup_summary *backups, size_t count) {
+    while (count && (backups[count - 1].elsewhere || backups[count - 1].after_now))
         count--;
-    if (count)
-        return &backups[count - 1];
+    return count ? &backups[count - 1] : NULL;
+}
+
+/* A table that was lost with its region, or a job whose Region= is another now: a person can tell, we cannot. */
+static bool has_of_here(const struct backup_summary *backups, size_t count, struct error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (!backups[i].elsewhere)
+            return true;
+    if (!count)
+        return true;
+    error_set(
+        error, ERROR_INVALID,
+        "there are backups of job \"%s\" of a table in another region alone, %s, and neither DynamoDB nor our own "
+        "history says that it is the job's: name the backup by its ID, or give the ARN as Table=",
+        backups[0].job, backups[count - 1].table_arn);
+    return false;
+}
+
+const struct backup_summary *catalog_latest(const struct backup_summary *backups, size_t count, struct error *error) {
+    const struct backup_summary *latest = newest(backups, count);
+    size_t all = count;
+    if (!of_one_table(backups, count, error) || !has_of_here(backups, count, error))
+        return NULL;
+    if (latest)
+        return latest;
     error_set(error, ERROR_NOT_FOUND, "there is no backup of this job%s; see dynamodb-backupctl list",
               all ? " but such as are dated in the future" : "");
     return NULL;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/json.h"
 #include "base/memory.h"
 
@@ -68,9 +69,9 @@ static const char *attribute_type(struct json_object *table, const char *name) {
     return NULL;
 }
 
-/* "id (S), at (N)" */
-static char *key_words(struct json_object *table) {
-    const char *hash = key_attribute(table, "HASH"), *range = key_attribute(table, "RANGE");
+/* "id (S), at (N)": the key of a table, or of one of its indexes. */
+static char *key_words(struct json_object *table, struct json_object *keyed) {
+    const char *hash = key_attribute(keyed, "HASH"), *range = key_attribute(keyed, "RANGE");
     const char *hash_type = attribute_type(table, hash), *range_type = attribute_type(table, range);
     return x_printf("%s (%s)%s%s%s%s%s", hash ? hash : "?", hash_type ? hash_type : "?", range ? ", " : "",
                     range ? range : "", range ? " (" : "", range ? (range_type ? range_type : "?") : "",
@@ -78,11 +79,27 @@ static char *key_words(struct json_object *table) {
 }
 
 bool definition_matches(struct json_object *definition, struct json_object *existing, struct error *error) {
-    _cleanup_free_ char *saved = key_words(table_of(definition)), *found = key_words(existing);
+    _cleanup_free_ char *saved = key_words(table_of(definition), table_of(definition)),
+                        *found = key_words(existing, existing);
     if (strcmp(saved, found) == 0)
         return true;
     error_set(error, ERROR_INVALID, "its key is %s, the backup's is %s", found, saved);
     return false;
+}
+
+char *definition_index_keys(struct json_object *table) {
+    static const char *const kinds[] = {"LocalSecondaryIndexes", "GlobalSecondaryIndexes"};
+    struct buffer words = BUFFER_INIT(BUFFER_OURS);
+    for (size_t kind = 0; kind < array_length(kinds); kind++) {
+        struct json_object *indexes = json_array_at(table, kinds[kind]);
+        for (size_t i = 0; i < length_of(indexes); i++) {
+            struct json_object *index = json_object_array_get_idx(indexes, i);
+            const char *name = json_string(index, "IndexName");
+            _cleanup_free_ char *key = key_words(table, index);
+            buffer_printf(&words, "%s%s: %s", words.length ? "; " : "", name ? name : "?", key);
+        }
+    }
+    return words.length ? buffer_take(&words) : NULL;
 }
 
 double definition_write_capacity(struct json_object *table) {
@@ -198,17 +215,33 @@ static void add_optional(struct json_object *body, const struct definition_use *
         carry(body, table, "StreamSpecification");
 }
 
-/* The attributes of the key alone: CreateTable refuses one that no key names. */
-static struct json_object *key_attributes(struct json_object *table) {
+static bool is_named(struct json_object *keyed, const char *attribute) {
+    struct json_object *schema = json_array_at(keyed, "KeySchema");
+    for (size_t i = 0; i < length_of(schema); i++)
+        if (is_text(json_object_array_get_idx(schema, i), "AttributeName", attribute))
+            return true;
+    return false;
+}
+
+static bool is_named_by_any(struct json_object *indexes, const char *attribute) {
+    for (size_t i = 0; i < length_of(indexes); i++)
+        if (is_named(json_object_array_get_idx(indexes, i), attribute))
+            return true;
+    return false;
+}
+
+/* CreateTable refuses an attribute that no key of the body names: of a scratch table's only its own key is left, and an index that was
+ * being deleted leaves its own behind. */
+static void add_attributes(struct json_object *body, struct json_object *table) {
     struct json_object *from = json_array_at(table, "AttributeDefinitions"), *to = json_object_new_array();
-    const char *hash = key_attribute(table, "HASH"), *range = key_attribute(table, "RANGE");
     for (size_t i = 0; i < length_of(from); i++) {
         struct json_object *attribute = json_object_array_get_idx(from, i);
         const char *name = json_string(attribute, "AttributeName");
-        if (name && (strcmp(name, hash) == 0 || (range && strcmp(name, range) == 0)))
+        if (name && (is_named(body, name) || is_named_by_any(json_array_at(body, "LocalSecondaryIndexes"), name) ||
+                     is_named_by_any(json_array_at(body, "GlobalSecondaryIndexes"), name)))
             json_object_array_add(to, json_object_get(attribute));
     }
-    return to;
+    json_object_object_add(body, "AttributeDefinitions", to);
 }
 
 static bool has_keys(struct json_object *table, struct error *error) {
@@ -230,14 +263,12 @@ char *definition_create(const struct definition_use *use, unsigned without, stru
     json_put_string(body, "BillingMode", on_demand ? "PAY_PER_REQUEST" : "PROVISIONED");
     if (!on_demand)
         json_object_object_add(body, "ProvisionedThroughput", throughput(table));
-    if (use->keys_only) {
-        json_object_object_add(body, "AttributeDefinitions", key_attributes(table));
-        return text_of(body);
+    if (!use->keys_only) {
+        add_indexes(body, table, "LocalSecondaryIndexes", without);
+        add_indexes(body, table, "GlobalSecondaryIndexes", without);
+        add_optional(body, use, without);
     }
-    carry(body, table, "AttributeDefinitions");
-    add_indexes(body, table, "LocalSecondaryIndexes", without);
-    add_indexes(body, table, "GlobalSecondaryIndexes", without);
-    add_optional(body, use, without);
+    add_attributes(body, table);
     return text_of(body);
 }
 

@@ -24,19 +24,12 @@ static void fail_exists(struct drill *drill) {
     drill_fail(drill, &error);
 }
 
-/* The answer's Date, for the comparison with CreationDateTime: both are DynamoDB's. */
-static int64_t server_time(const struct drill *drill, const struct http_answer *http) {
-    const char *date = http ? http_answer_header(http, "date") : NULL;
-    int64_t seconds;
-    return date && time_parse_http(date, &seconds) ? seconds * SECOND_MS : aws_client_now(drill->engine->client);
-}
-
 static void on_checked(void *arg, struct json_object *answer, const struct http_answer *http,
                        const struct error *error) {
     struct drill *drill = arg;
     (void)answer;
     drill->call = NULL;
-    drill->scratch.planned = server_time(drill, http);
+    drill->scratch.planned = table_answered(drill->engine->client, http);
     if (!error)
         fail_exists(drill);
     else if (error->code == ERROR_NOT_FOUND)

@@ -7,6 +7,9 @@
  *     s3://... -+----- in the jobs of that bucket ------ +
  *               +----- no job has it, or it was said how to read it: by a job made for the address
  *     s3://BUCKET/KEY, told to be a plain JSON array: the same, and the object is the source
+ *
+ * Several jobs may be able to read it. Whose it is, it says itself: where that job is one of ours, it is asked once more as that job,
+ * so that all that follows goes by its own region and role.
  */
 #include "job/find.h"
 
@@ -18,7 +21,8 @@
 
 struct find {
     struct engine *engine;
-    struct config *config;
+    struct config *config; /* by which it is read: `all`, or that of a job made for an address */
+    struct config *all;
     char *text, *bucket, *prefix; /* the latter two of an s3:// address */
     char *plain_key;              /* of one that is a plain JSON array */
     bool plain;
@@ -28,6 +32,8 @@ struct find {
     size_t at;                     /* the job that is asked now */
     struct catalog *catalog;
     struct source_open *open;
+    struct source *first;         /* found, while its own job is asked for it */
+    const struct job_config *own; /* of `all`; NULL: none that we know */
     uv_timer_t soon;
     struct error failure; /* the first of a place that could not be read */
     find_done *done;
@@ -43,7 +49,9 @@ static void find_free(struct find *find) {
                            find->region, find->profile, find->role_arn};
     catalog_cancel(find->catalog);
     source_open_cancel(find->open);
+    source_unref(find->first);
     config_unref(find->config);
+    config_unref(find->all);
     engine_unref(find->engine);
     error_clear(&find->failure);
     for (size_t i = 0; i < array_length(texts); i++)
@@ -88,15 +96,47 @@ static void on_failure(struct find *find, const struct error *error) {
     open_next(find);
 }
 
-static void on_open(void *arg, struct source *source, const struct error *error) {
-    struct find *find = arg;
-    find->open = NULL;
-    if (error) {
-        on_failure(find, error);
-        return;
-    }
+/* ------------------------------------------------------------ whose it is */
+
+/* Two hosts may have a job of one name for different tables, and one host the same table in two regions. */
+static bool is_made_by(const struct source *source, const struct job_config *job) {
+    bool is_arn = strncmp(job->table, "arn:", 4) == 0;
+    _cleanup_free_ char *region = engine_region(job);
+    return text_equal(is_arn ? source->table_arn : source->table, job->table) &&
+           (!region || !source->region || strcmp(region, source->region) == 0);
+}
+
+static const struct job_config *own_job(const struct find *find, const struct source *source) {
+    const struct job_config *job = source->job ? config_job(find->all, source->job) : NULL;
+    if (find->only)
+        return find->only;
+    return job && is_made_by(source, job) ? job : NULL;
+}
+
+static bool same_way(const struct job_config *a, const struct job_config *b) {
+    _cleanup_free_ char *region = engine_region(a), *other = engine_region(b);
+    return a->source == b->source && text_equal(region, other) && text_equal(a->profile, b->profile) &&
+           text_equal(a->role_arn, b->role_arn);
+}
+
+/* A plain array does not say where it comes from: then all jobs of that bucket must lead to one place. */
+static bool is_foreign(const struct find *find, const struct job_config *reader) {
+    if (find->own || find->config != find->all)
+        return false;
+    if (!find->plain)
+        return true;
+    for (size_t i = 0; i < find->config->job_count; i++)
+        if (is_candidate(find, find->config->jobs[i]) && !same_way(reader, find->config->jobs[i]))
+            return true;
+    return false;
+}
+
+static void tell(struct find *find, struct source *source, const struct job_config *reader) {
     struct found_backup found = {.config = find->config,
-                                 .job = find->config->jobs[find->at],
+                                 .job = reader,
+                                 .writer_config = find->own ? find->all : find->config,
+                                 .writer = find->own ? find->own : reader,
+                                 .foreign = is_foreign(find, reader),
                                  .prefix = source->prefix,
                                  .id = find->id,
                                  .uri = source->uri,
@@ -105,6 +145,46 @@ static void on_open(void *arg, struct source *source, const struct error *error)
     find->done(find->arg, &found, NULL);
     find_free(find);
 }
+
+/* What its own job cannot read, or has under that ID and is another, is taken as it was found. */
+static void on_open_as_own(void *arg, struct source *source, const struct error *error) {
+    struct find *find = arg;
+    bool same = !error && text_equal(source->job, find->first->job) && text_equal(source->run, find->first->run);
+    find->open = NULL;
+    if (same)
+        tell(find, source, find->own);
+    else
+        tell(find, find->first, find->config->jobs[find->at]);
+}
+
+static void open_as_own(struct find *find) {
+    struct source_request request = {.engine = find->engine,
+                                     .config = find->all,
+                                     .job = find->own,
+                                     .prefix = prefix_of(find, find->own),
+                                     .id = find->id,
+                                     .lenient = true};
+    find->open = source_open_start(&request, on_open_as_own, find);
+}
+
+static void on_open(void *arg, struct source *source, const struct error *error) {
+    struct find *find = arg;
+    find->open = NULL;
+    if (error) {
+        on_failure(find, error);
+        return;
+    }
+    const struct job_config *reader = find->config->jobs[find->at];
+    find->own = own_job(find, source);
+    if (find->own && find->own != reader && find->config == find->all && is_candidate(find, find->own)) {
+        find->first = source_ref(source);
+        open_as_own(find);
+    } else {
+        tell(find, source, reader);
+    }
+}
+
+/* ------------------------------------------------------------ place by place */
 
 static void not_found(struct find *find) {
     if (find->failure.code) {
@@ -200,6 +280,18 @@ static bool understand_plain(struct find *find, struct error *error) {
     return true;
 }
 
+/* Whoever says how to read what a job reads means something else, and would write where they do not expect it. */
+static bool has_no_access(const struct find *find, struct error *error) {
+    if (!find->region && !find->profile && !find->role_arn)
+        return true;
+    error_set(
+        error, ERROR_INVALID,
+        "--region, --profile and --role-arn say how to read an s3:// address, and \"%s\" is read as its job says: "
+        "--to-region and --to-role-arn of restore say where and by which role a table is written",
+        find->text);
+    return false;
+}
+
 /* What the text is; false with an error where it is nothing. */
 static bool understand(struct find *find, struct error *error) {
     static const char latest[] = "@latest";
@@ -212,6 +304,8 @@ static bool understand(struct find *find, struct error *error) {
         choose_job(find);
         return true;
     }
+    if (!has_no_access(find, error))
+        return false;
     if (length > tail && strcmp(find->text + length - tail, latest) == 0) {
         _cleanup_free_ char *name = x_strndup(find->text, length - tail);
         find->only = config_job(find->config, name);
@@ -245,7 +339,8 @@ struct find *find_by_start(struct jobs *jobs, const char *text, const struct fin
                            void *arg) {
     struct find *find = x_calloc(1, sizeof *find);
     find->engine = engine_ref(jobs_engine(jobs));
-    find->config = config_ref(jobs_config(jobs));
+    find->all = config_ref(jobs_config(jobs));
+    find->config = config_ref(find->all);
     find->text = x_strdup(text);
     find->region = x_strdup(access ? access->region : NULL);
     find->profile = x_strdup(access ? access->profile : NULL);

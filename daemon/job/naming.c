@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "base/memory.h"
+#include "config/names.h"
 
 #define FOLDER          "AWSDynamoDB/"
 #define TABLE_NAME_MOST 255 /* DynamoDB */
@@ -181,4 +182,9 @@ char *table_arn_region(const char *table) {
         at = at ? at + 1 : NULL;
     }
     return at && strcspn(at, ":") ? x_strndup(at, strcspn(at, ":")) : NULL;
+}
+
+char *table_home_region(const char *table) {
+    _cleanup_free_ char *region = table_arn_region(table);
+    return region && name_is_region(region) ? take_pointer(region) : NULL;
 }

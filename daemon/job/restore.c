@@ -3,7 +3,7 @@
  * The story of one restore.
  *
  *     OPEN      the backup: what it is made of, and whether an output of it restores exactly
- *     REGION    of the table, where neither the order, nor the job, nor the backup knows: the credentials' source does
+ *     REGION    of the table, where neither the order, nor the backup, nor the job knows: the credentials' source does
  *     RECALL    was this restore begun before? which parts stand in the table?
  *     LOOK      at the table: does it exist, is its key the backup's?
  *     CREATE    it, where it does not
@@ -116,9 +116,9 @@ static void take_source(struct restore *restore) {
         return;
     }
     if (!restore->region)
-        restore->region = engine_region(restore->job);
-    if (!restore->region)
         restore->region = x_strdup(restore->source->region);
+    if (!restore->region)
+        restore->region = engine_region(restore->job);
     restore_enter(restore, restore->region ? RECALL : REGION);
 }
 
@@ -331,6 +331,7 @@ void restore_cancel(struct restore *restore) {
     free(restore->target);
     free(restore->table_id);
     free(restore->remembered_id);
+    error_clear(&restore->refusal);
     free(restore->parts);
     free(restore->to_note);
     config_unref(restore->config);
@@ -414,6 +415,7 @@ struct restore *restore_start(const struct restore_order *order, restore_done *d
                                 .arg = arg};
     if (!restore->region)
         restore->region = table_arn_region(order->table);
+    restore->foreign = order->foreign && !restore->region && !restore->to_role_arn;
     restore->patience = (struct aws_patience){.retry_for = order->job->retry_for, .last_success = clock_monotonic()};
     restore->result = (struct restore_result){.outcome = RUN_SUCCEEDED,
                                               .started = restore_now(restore),

@@ -21,6 +21,7 @@ struct restore {
     char *target; /* what the state knows this table by */
     struct write_capacity capacity;
     bool create, overwrite, dry_run;
+    bool foreign; /* whose table it may be is not known, and nobody has said where and by whom it is written */
     restore_done *done;
     void *arg;
 
@@ -41,6 +42,10 @@ struct restore {
     char *remembered_id;
     bool remembered_overwrite;
     int64_t remembered_at; /* ms since 1970 */
+    int64_t missed_at;     /* the table was not there then, by DynamoDB's clock */
+    bool may_exist;        /* CreateTable may have made it */
+    uint64_t retries_before;
+    struct error refusal; /* of CreateTable, while the note that we were about to make the table is taken back */
     struct restored_part *parts;
     size_t part_count;
 

@@ -9,6 +9,8 @@
 
 #define BELIEVED_MS ((int64_t)24 * 3600 * SECOND_MS) /* so old may notes be for a restore to go on from them */
 
+#define ON_ITS_WAY_MS (1 * MINUTE_MS) /* a CreateTable that nobody waits for any more */
+
 /* ------------------------------------------------------------ LOOK, CREATE */
 
 /* What no other table of that name will ever be: its id, where the server gives one, else the moment that it was made. */
@@ -62,14 +64,66 @@ struct restore_begin restore_begin_of(const struct restore *restore) {
                                   .now = restore_now(restore)};
 }
 
-/* What is remembered of another table of that name is worth nothing now; but one that we were about to make, and that was made
- * before we heard of it, is ours. */
+/* We were about to make it, and it has come into being since, as long as our request can have been on its way: it was made before we
+ * heard of it. Somebody who makes a table of their own asks without --create from then on. */
+static bool was_about_to_make(const struct restore *restore) {
+    struct json_object *created = NULL;
+    if (!restore->create || !restore->remembered_id || *restore->remembered_id || !is_fresh(restore))
+        return false;
+    json_object_object_get_ex(restore->described, "CreationDateTime",
+                              &created); /* seconds since 1970, with a fraction */
+    double age = created ? json_object_get_double(created) * SECOND_MS - (double)restore->remembered_at : -1;
+    return age >= 0 && age <= (double)(restore->job->retry_for + ON_ITS_WAY_MS);
+}
+
+/* What is remembered of another table of that name is worth nothing now. */
 static void compare_memory(struct restore *restore) {
-    bool was_about_to_make = restore->remembered_id && !*restore->remembered_id && is_fresh(restore);
     if (!restore_is_our_work(restore))
         restore->part_count = 0;
-    if (!is_remembered(restore) && !was_about_to_make)
+    if (!is_remembered(restore) && !was_about_to_make(restore))
         restore->result.created = false;
+}
+
+/* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME, arn:aws:iam::ACCOUNT:role/NAME. The caller frees; NULL where it is none. */
+static char *account_of(const char *arn) {
+    for (int part = 0; arn && part < 4; part++) {
+        arn = strchr(arn, ':');
+        arn = arn ? arn + 1 : NULL;
+    }
+    return arn && *arn != ':' ? x_strndup(arn, strcspn(arn, ":")) : NULL;
+}
+
+/* Where, whose, and by whom: what a person must be able to see before anything is written. */
+static void plan_who(struct restore *restore) {
+    const struct job_config *job = restore->job;
+    const char *role = restore->to_role_arn ? restore->to_role_arn : job->role_arn;
+    _cleanup_free_ char *account = account_of(restore->result.table_arn ? restore->result.table_arn : role);
+    _cleanup_free_ char *who = NULL;
+    if (restore->to_role_arn)
+        who = x_printf("the role %s", role);
+    else if (role)
+        who = x_printf("job \"%s\"'s role %s", job->name, role);
+    else
+        who = x_printf("the credentials of job \"%s\"", job->name);
+    restore_plan(restore,
+                 x_printf("region %s%s%s; %s writes%s", restore->region, account ? ", account " : "",
+                          account ? account : "", who,
+                          restore->foreign ? ", which can read this backup, but is not the job that made it" : ""));
+}
+
+/* A job that can merely read the backup writes to a table that exists only where that is sure to be in the backup's own account. */
+static bool is_meant(struct restore *restore) {
+    _cleanup_free_ char *there = account_of(restore->result.table_arn), *here = account_of(restore->source->table_arn);
+    if (!restore->foreign || restore->result.created || restore_is_our_work(restore) ||
+        (there && text_equal(there, here)))
+        return true;
+    restore_refuse(
+        restore,
+        x_printf("table %s exists in %s, account %s, and job \"%s\", by which it would be written, did not make "
+                 "this backup (of %s): say which table is meant by --to-region, or by --to-role-arn",
+                 restore->table, restore->region, there ? there : "unknown", restore->job->name,
+                 restore->source->table_arn ? restore->source->table_arn : "no table that it names"));
+    return false;
 }
 
 static void on_existing(struct restore *restore, struct json_object *table) {
@@ -90,17 +144,22 @@ static void on_existing(struct restore *restore, struct json_object *table) {
         return;
     }
     compare_memory(restore);
+    if (!is_meant(restore))
+        return;
+    plan_who(restore);
     restore_plan(restore,
                  x_printf("table %s exists in %s and is written to%s", restore->table, restore->region,
                           restore->create && !restore->result.created ? "; its settings stay as they are" : ""));
     restore_enter(restore, EMPTY);
 }
 
-static void on_missing(struct restore *restore, const struct error *error) {
+static void on_missing(struct restore *restore, const struct http_answer *http, const struct error *error) {
     struct error told = error_copy(error);
+    restore->missed_at = table_answered(restore->engine->client, http);
     restore->part_count = 0;
     if (restore->create && restore->source->definition) {
         restore->result.created = true;
+        plan_who(restore);
         restore_plan(restore,
                      x_printf("table %s is made in %s from its saved definition", restore->table, restore->region));
         restore_enter(restore, CREATE);
@@ -119,12 +178,11 @@ static void on_looked(void *arg, struct json_object *answer, const struct http_a
                       const struct error *error) {
     struct restore *restore = arg;
     struct json_object *table = error ? NULL : json_object_at(answer, "Table");
-    (void)http;
     restore->call = NULL;
     if (table)
         on_existing(restore, table);
     else if (error && error->code == ERROR_NOT_FOUND)
-        on_missing(restore, error);
+        on_missing(restore, http, error);
     else if (error)
         restore_fail(restore, error);
     else
@@ -139,17 +197,10 @@ void restore_look(struct restore *restore) {
 
 /* Tables in another account have another account's keys. */
 static bool other_account(const struct restore *restore) {
-    const char *there = restore->result.table_arn, *here = restore->source->table_arn;
-    for (int part = 0; there && here && part < 4; part++) { /* arn:aws:dynamodb:REGION:ACCOUNT:table/NAME */
-        there = strchr(there, ':');
-        here = strchr(here, ':');
-        there = there ? there + 1 : NULL;
-        here = here ? here + 1 : NULL;
-    }
+    _cleanup_free_ char *there = account_of(restore->result.table_arn), *here = account_of(restore->source->table_arn);
     if (!there || !here)
         return restore->to_role_arn;
-    size_t length = strcspn(there, ":");
-    return length != strcspn(here, ":") || memcmp(there, here, length) != 0;
+    return strcmp(there, here) != 0;
 }
 
 struct table_make_options restore_table_options(const struct restore *restore) {
@@ -161,10 +212,27 @@ struct table_make_options restore_table_options(const struct restore *restore) {
                                        .missing = restore->result.missing};
 }
 
+static void on_taken_back(void *arg, const struct error *error) {
+    struct restore *restore = arg;
+    (void)error; /* then --create alone, and that soon, would believe it */
+    restore->noting = NULL;
+    restore_fail(restore, &restore->refusal);
+}
+
+/* A table that will be there next time is then somebody else's, with settings of their own. */
+static void take_back(struct restore *restore, const struct error *error) {
+    struct restore_key key = restore_key_of(restore);
+    restore->refusal = error_copy(error);
+    restore->noting = restores_end(restore->state_room, &key, on_taken_back, restore);
+}
+
 static void on_made(void *arg, struct json_object *table, const struct error *error) {
     struct restore *restore = arg;
+    bool lost_one = restore->patience.retries > restore->retries_before;
     restore->make = NULL;
-    if (error)
+    if (error && restore->state_room && !restore->may_exist && !lost_one)
+        take_back(restore, error);
+    else if (error)
         restore_fail(restore, error);
     else if (take_table(restore, table))
         restore_enter(restore,
@@ -179,6 +247,8 @@ static void on_announced(void *arg, const struct error *error) {
         return;
     }
     struct table_make_options options = restore_table_options(restore);
+    options.may_exist = &restore->may_exist;
+    restore->retries_before = restore->patience.retries;
     restore->make = table_make_start(&options, on_made, restore);
 }
 
@@ -202,6 +272,7 @@ static void plan_making(struct restore *restore) {
 void restore_create(struct restore *restore) {
     struct restore_key key = restore_key_of(restore);
     struct restore_begin begin = restore_begin_of(restore);
+    begin.now = restore->missed_at;
     if (restore->dry_run)
         plan_making(restore);
     else if (restore->state_room)

@@ -140,6 +140,21 @@ static bool is_complete(const struct restore *restore, struct error *error) {
     return false;
 }
 
+/* An index that was added later than the item was written left it out; one that is there first refuses the item, each time. DynamoDB names
+ * the index and its attribute in its words, DynamoDB Local does not. */
+static void advise_on_index(const struct restore *restore, struct error *error) {
+    bool is_index = error->code == ERROR_INVALID && error->message &&
+                    (strstr(error->message, "Index Key") || strstr(error->message, "IndexName") ||
+                     strstr(error->message, "secondary index"));
+    _cleanup_free_ char *keys = is_index ? definition_index_keys(restore->described) : NULL;
+    if (keys)
+        error_advice(error,
+                     "the item has a value that an index of the table does not take as its key (%s): make the table "
+                     "without that "
+                     "index, restore without --create, and add the index afterwards, which leaves such items out",
+                     keys);
+}
+
 static void on_transferred(void *arg, const struct error *error) {
     struct restore *restore = arg;
     _cleanup_error_ struct error short_of = {0};
@@ -149,7 +164,10 @@ static void on_transferred(void *arg, const struct error *error) {
     restore->result.write_units = progress.units;
     transfer_free(take_pointer(restore->transfer));
     if (error) {
-        restore_fail(restore, error);
+        struct error told = error_copy(error);
+        advise_on_index(restore, &told);
+        restore_fail(restore, &told);
+        error_clear(&told);
         return;
     }
     if (!is_complete(restore, &short_of)) {

@@ -55,7 +55,7 @@ struct source *source_parse_summary(const char *text, size_t length, struct erro
     source->table_arn = source_text(root, "tableArn");
     source->table = table_of(source->table_arn);
     source->table_id = source_text(root, "tableId");
-    source->region = table_arn_region(source->table_arn);
+    source->region = table_home_region(source->table_arn);
     source->started = source->ended = source_time(root, "exportTime");
     source->items = source_count(root, "itemCount");
     source->output_count = 1;

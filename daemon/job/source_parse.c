@@ -109,7 +109,7 @@ void source_read_head(struct source *source, const struct json_object *root) {
     source->table = source_text(root, "table_name");
     source->table_arn = source_text(root, "table_arn");
     source->table_id = source_text(root, "table_id");
-    source->region = source->table_arn ? table_arn_region(source->table_arn) : NULL;
+    source->region = source->table_arn ? table_home_region(source->table_arn) : NULL;
     source->started = source_time(root, "scan_started");
     source->ended = source_time(root, "scan_ended");
     source->resumed = (unsigned)json_integer(root, "resumed", 0);

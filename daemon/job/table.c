@@ -20,6 +20,12 @@
 #define ACTIVE_MOST (30 * MINUTE_MS)
 #define BUSY_MOST   (10 * MINUTE_MS) /* a step that AWS puts off: "backups are being enabled for the table" */
 
+int64_t table_answered(const struct aws_client *client, const struct http_answer *http) {
+    const char *date = http ? http_answer_header(http, "date") : NULL;
+    int64_t seconds;
+    return date && time_parse_http(date, &seconds) ? seconds * SECOND_MS : aws_client_now(client);
+}
+
 /* ------------------------------------------------------------ waiting */
 
 struct table_wait {
@@ -186,8 +192,11 @@ static void on_refused(struct table_make *make, const struct error *error) {
 static void on_created(void *arg, struct json_object *answer, const struct http_answer *http,
                        const struct error *error) {
     struct table_make *make = arg;
+    bool refused = error && error->code != ERROR_EXISTS && error->http_status >= 400 && error->http_status < 500;
     (void)answer, (void)http;
     make->call = NULL;
+    if (make->options.may_exist && !refused)
+        *make->options.may_exist = true;
     if (error && !(error->code == ERROR_EXISTS && !make->options.must_be_new))
         on_refused(make, error);
     else

@@ -21,8 +21,9 @@ struct catalog *catalog_start(struct engine *engine, struct config *config, cons
                               catalog_done *done, void *arg);
 void catalog_cancel(struct catalog *catalog); /* NULL is fine */
 
-/* The newest, of what a catalog gave, but for such as are dated in the future. NULL with ERROR_NOT_FOUND: there is none; with
- * ERROR_INVALID: there are those of several tables, and nobody knows which is the job's. Pure. */
+/* The newest, of what a catalog gave, but for such as are dated in the future or of a table in another region. NULL with ERROR_NOT_FOUND:
+ * there is none; with ERROR_INVALID: nobody knows the job's table, and there are those of several in its region, or of other regions alone.
+ * Pure. */
 const struct backup_summary *catalog_latest(const struct backup_summary *backups, size_t count, struct error *error);
 
 #endif

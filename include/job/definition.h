@@ -69,6 +69,9 @@ void definition_lost(const struct definition_use *use, struct json_object *sente
  */
 bool definition_matches(struct json_object *definition, struct json_object *existing, struct error *error);
 
+/* "by-mail: mail (S), at (N); by-x: x (N)": the keys of its indexes, for a person. NULL where it has none. The caller frees. */
+char *definition_index_keys(struct json_object *table);
+
 /* The key of DescribeTable's Table. Borrowed from it. False with ERROR_CORRUPT where it names none. */
 bool definition_key(struct json_object *table, struct key_names *key, struct error *error);
 

@@ -74,4 +74,7 @@ char *scratch_table_name(const char *prefix, int64_t now, const unsigned char ra
 /* The region in arn:aws:dynamodb:REGION:ACCOUNT:table/NAME; NULL where `table` is a plain name. The caller frees. */
 char *table_arn_region(const char *table);
 
+/* The same where it can be a region of AWS: NULL of the ARNs of DynamoDB Local and its kin too, which say "ddblocal" or the like. */
+char *table_home_region(const char *table);
+
 #endif

@@ -123,6 +123,7 @@ struct backup_summary {
     unsigned formats; /* 1 << enum stream_format */
     bool resumed;
     bool after_now; /* dated after the store's clock, when it was listed: never the latest */
+    bool elsewhere; /* of a table in another region than the job's: never the latest either */
 };
 void backup_summary_fini(struct backup_summary *summary);
 

@@ -28,12 +28,14 @@ bool write_capacity_parse(struct write_capacity *capacity, const char *text, str
 struct restore_order {
     struct engine *engine;
     struct config *config;
-    const struct job_config *job; /* one of `config`'s: whose bucket and credentials serve */
-    struct source *source;        /* the backup, referenced; NULL: to be opened by the next two */
-    const char *prefix, *id;      /* as in struct source_request */
-    const char *table;            /* a name or an ARN */
-    const char *to_region;        /* NULL: the job's, else where the backup's table was */
-    const char *to_role_arn;      /* NULL: the job's own role */
+    const struct job_config
+        *job;                /* one of `config`'s: whose credentials serve, and whose bucket where `source` is NULL */
+    bool foreign;            /* it did not make the backup: struct found_backup */
+    struct source *source;   /* the backup, referenced; NULL: to be opened by the next two */
+    const char *prefix, *id; /* as in struct source_request */
+    const char *table;       /* a name or an ARN */
+    const char *to_region;   /* NULL: that of an ARN, else where the backup's table was, else the job's */
+    const char *to_role_arn; /* NULL: the job's own role */
     struct write_capacity capacity;
     bool create;    /* where the table does not exist */
     bool overwrite; /* a table that holds something, or has another key, is written to all the same */

@@ -23,7 +23,12 @@ struct table_make_options {
     struct definition_use use;   /* what it points to outlives the operation */
     bool must_be_new;            /* a table of that name is ERROR_EXISTS; else one that appeared meanwhile is taken */
     struct json_object *missing; /* an array: sentences are added to it */
+    bool *
+        may_exist; /* set once CreateTable has been accepted, or ended without an answer that says otherwise; NULL: not asked */
 };
+
+/* The answer's Date, else our own time, in ms since 1970: for the comparison with CreationDateTime, where both are to be DynamoDB's. */
+int64_t table_answered(const struct aws_client *client, const struct http_answer *http);
 
 /* CreateTable, and the wait. */
 struct table_make;

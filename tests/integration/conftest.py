@@ -8,6 +8,7 @@
 """
 import os
 import pathlib
+import re
 import sys
 
 import boto3
@@ -183,3 +184,12 @@ def small_table(dynamo):
 def medium_table(dynamo):
     """24 MB: a few multipart parts."""
     return items.fill(dynamo, 'medium', items.sized(3000, 8000, seed=3))
+
+
+@pytest.fixture
+def fresh(dynamo, request):
+    """A name that no table has; the table is gone after the test."""
+    name = re.sub(r'[^A-Za-z0-9]', '-', request.node.name)[:60] + '-new'
+    items.drop(dynamo, name)
+    yield name
+    items.drop(dynamo, name)

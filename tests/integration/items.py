@@ -96,6 +96,14 @@ def create_table(dynamo, name, **more):
         'AttributeDefinitions': [{'AttributeName': 'id', 'AttributeType': 'S'}], **more})
 
 
+def drop(dynamo, *tables):
+    for table in tables:
+        try:
+            dynamo.delete_table(TableName=table)
+        except dynamo.exceptions.ResourceNotFoundException:
+            pass
+
+
 def fill(dynamo, name, items):
     """Create the table and write the items, in batches that BatchWriteItem takes."""
     create_table(dynamo, name)

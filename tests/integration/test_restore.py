@@ -13,7 +13,7 @@ import pytest
 from backups import Backup, md5
 from conftest import client, role
 from daemon import BUILD
-from items import create_table, fill, make, python_of, sized
+from items import create_table, drop, fill, make, python_of, sized
 
 BOTH = 'dynamodb-json json'
 VOLATILE = {'CreationDateTime', 'TableArn', 'TableId', 'TableName', 'IndexArn', 'ItemCount', 'TableSizeBytes', 'IndexSizeBytes',
@@ -42,23 +42,6 @@ def assert_table(dynamo, table, items):
     assert len(got) == len(wanted), f'{table} holds {len(got)} items, not {len(wanted)}'
     for key, item in wanted.items():
         assert got[key] == item, f'{key!r} came back changed'
-
-
-def drop(dynamo, *tables):
-    for table in tables:
-        try:
-            dynamo.delete_table(TableName=table)
-        except dynamo.exceptions.ResourceNotFoundException:
-            pass
-
-
-@pytest.fixture
-def fresh(dynamo, request):
-    """A name that no table has; the table is gone after the test."""
-    name = re.sub(r'[^A-Za-z0-9]', '-', request.node.name)[:60] + '-new'
-    drop(dynamo, name)
-    yield name
-    drop(dynamo, name)
 
 
 def backed_up(setup, table, job=None, **sections):

@@ -160,6 +160,10 @@ static void a_tables_arn_names_its_region(void **state) {
     assert_null(table_arn_region("studentData"));
     assert_null(table_arn_region("arn:aws"));
     assert_null(table_arn_region("arn:aws:dynamodb::1:table/t"));
+    assert_key(table_home_region("arn:aws:dynamodb:eu-west-1:123456789012:table/t"), "eu-west-1");
+    assert_null(table_home_region("arn:aws:dynamodb:ddblocal:000000000000:table/t"));
+    assert_null(table_home_region("arn:scylla:alternator:alternator_t:scylla:table/t"));
+    assert_null(table_home_region("studentData"));
 }
 
 /* Broke: the backup that had just been made was "dated after now", because a Date has no milliseconds. */

@@ -397,6 +397,111 @@ static void a_dry_run_changes_nothing(void **state) {
                      0);
 }
 
+/* Broke: CreateTable was denied, a person made the table, and the restore into it switched the backup's TTL on, by which DynamoDB began to
+ * delete that person's items. */
+static void a_table_made_after_a_refusal_is_the_persons_own(void **state) {
+    static const struct restore_order orders[] = {{.create = true}, {0}};
+    struct restore_world *world = *state;
+    open_state(world);
+    back_up(world, "", 1, 5, 10);
+    for (size_t i = 0; i < array_length(orders); i++) {
+        cloud_rule(world->world->cloud,
+                   &(struct cloud_rule){
+                       .match = "CreateTable", .act = CLOUD_REFUSE, .status = 400, .code = "AccessDeniedException"});
+        run(world, CREATE);
+        assert_failure(world, ERROR_DENIED, "CreateTable");
+        cloud_no_rules(world->world->cloud);
+        cloud_make(world->world->cloud);
+        run(world, &orders[i]);
+        assert_success(world);
+        assert_false(world->result.created);
+        assert_int_equal(cloud_count(world->world->cloud, "UpdateTable"), 0);
+        cloud_unmake(world->world->cloud);
+    }
+}
+
+/* It died with CreateTable on its way. */
+static void die_making(struct restore_world *world) {
+    unsigned before = cloud_held(world->world->cloud, "CreateTable");
+    cloud_unmake(world->world->cloud);
+    cloud_rule(world->world->cloud, &(struct cloud_rule){.match = "CreateTable", .act = CLOUD_HOLD});
+    start(world, CREATE);
+    world_until_held(world->world, "CreateTable", before + 1);
+    restore_cancel(take_pointer(world->restore));
+    cloud_forget_held(world->world->cloud);
+    cloud_no_rules(world->world->cloud);
+    cloud_make(world->world->cloud);
+}
+
+static void a_table_that_was_about_to_be_made_is_ours_while_all_says_so(void **state) {
+    struct restore_world *world = *state;
+    open_state(world);
+    back_up(world, "", 1, 5, 10);
+    die_making(world);
+    run(world, CREATE);
+    assert_success(world);
+    assert_true(world->result.created);
+    assert_int_equal(cloud_count(world->world->cloud, "UpdateTable"), 1);
+    die_making(world);
+    run(world, &(struct restore_order){0}); /* not asked to make one: it is taken as it is */
+    assert_success(world);
+    assert_false(world->result.created);
+    for (int older = 0; older < 2; older++) {
+        die_making(world);
+        cloud_grow_older(world->world->cloud, older ? 3600 : -3600); /* it was there before, or it came much later */
+        run(world, CREATE);
+        assert_success(world);
+        assert_false(world->result.created);
+    }
+    assert_int_equal(cloud_count(world->world->cloud, "UpdateTable"), 1);
+}
+
+/* Broke: a backup went into the region of whichever job could read it. */
+static void the_table_is_where_the_backups_was_unless_told(void **state) {
+    static const struct restore_order orders[] = {{.create = true, .dry_run = true},
+                                                  {.create = true, .dry_run = true, .to_region = "ap-south-1"}};
+    static const char *const regions[] = {"eu-west-1", "ap-south-1"};
+    struct restore_world *world = *state;
+    back_up(world, "", 1, 1, 10);
+    config_unref(world->world->config);
+    world->world->config = world_config(
+        world->world, "", "reader", "[Job]\nTable=tab\nRegion=us-east-1\n[Destination]\nBucket=bkt\nPrefix=p/\n", NULL);
+    for (size_t i = 0; i < array_length(orders); i++) {
+        run(world, &orders[i]);
+        assert_success(world);
+        assert_string_equal(world->result.region, regions[i]);
+        _cleanup_free_ char *words = x_printf("region %s; the credentials of job \\\"reader\\\" writes", regions[i]);
+        if (!strstr(json_object_to_json_string(world->result.plan), words))
+            fail_msg("%s", json_object_to_json_string(world->result.plan));
+    }
+}
+
+/* Whose account that is, nobody has said: an existing table is written to only where it is the backup's own. */
+static void a_job_that_only_reads_writes_to_no_table_of_another_account(void **state) {
+    static const struct restore_order foreign = {.foreign = true, .overwrite = true},
+                                      told = {.foreign = true, .overwrite = true, .to_region = "eu-west-1"},
+                                      own = {.overwrite = true}, make = {.foreign = true, .create = true};
+    struct restore_world *world = *state;
+    back_up(world, "", 1, 5, 10);
+    cloud_make(world->world->cloud);
+    run(world, &foreign); /* of one account */
+    assert_success(world);
+    unsigned before = cloud_count(world->world->cloud, "BatchWriteItem");
+    cloud_account(world->world->cloud, "999999999999");
+    run(world, &foreign);
+    assert_failure(world, ERROR_INVALID, "account 999999999999, and job \"j\", by which it would be written");
+    assert_non_null(strstr(world->result.error.message, "--to-region"));
+    assert_int_equal(cloud_count(world->world->cloud, "BatchWriteItem"), before);
+    run(world, &told);
+    assert_success(world);
+    run(world, &own);
+    assert_success(world);
+    assert_non_null(strstr(json_object_to_json_string(world->result.plan), "account 999999999999"));
+    cloud_unmake(world->world->cloud);
+    run(world, &make); /* it takes nothing from anybody */
+    assert_success(world);
+}
+
 static void write_capacities(void **state) {
     (void)state;
     static const char *const good[] = {"1", "500", "0.5", "25%", "100%"};
@@ -435,6 +540,10 @@ int main(void) {
         WITH_RESTORE(a_backup_that_is_read_is_held_and_one_that_goes_is_not_read),
         WITH_RESTORE(one_table_takes_one_restore_at_a_time),
         WITH_RESTORE(a_dry_run_changes_nothing),
+        WITH_RESTORE(a_table_made_after_a_refusal_is_the_persons_own),
+        WITH_RESTORE(a_table_that_was_about_to_be_made_is_ours_while_all_says_so),
+        WITH_RESTORE(the_table_is_where_the_backups_was_unless_told),
+        WITH_RESTORE(a_job_that_only_reads_writes_to_no_table_of_another_account),
         cmocka_unit_test(write_capacities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,8 @@ void cloud_provisioned(struct cloud *cloud, unsigned read_units); /* of the tabl
  */
 void cloud_make(struct cloud *cloud);
 void cloud_unmake(struct cloud *cloud);
+void cloud_grow_older(struct cloud *cloud, double seconds);   /* than it is: it says that it was made so long ago */
+void cloud_account(struct cloud *cloud, const char *account); /* that it is in, borrowed; else table tab's */
 
 /* What BatchWriteItem put: the item's JSON by its key {"id":{"S":...}}; NULL where there is none. Each `every`-th put is given back as
  * unprocessed (0: none is); an item with a map "bad" is refused with all of its call. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -118,7 +119,16 @@ void puts_serve(struct cloud *cloud, struct request *request) {
 void cloud_make(struct cloud *cloud) {
     cloud->made++;
     cloud->exists = true;
+    cloud->born = (double)clock_wall() / SECOND_MS;
     cloud->described = 1;
+}
+
+void cloud_grow_older(struct cloud *cloud, double seconds) {
+    cloud->born -= seconds;
+}
+
+void cloud_account(struct cloud *cloud, const char *account) {
+    cloud->account = account;
 }
 
 void cloud_unmake(struct cloud *cloud) {
@@ -128,11 +138,13 @@ void cloud_unmake(struct cloud *cloud) {
 
 static void describe_made(struct cloud *cloud, struct request *request) {
     _cleanup_free_ char *body = x_printf("{\"Table\":{\"TableName\":\"new\",\"TableArn\":\"arn:aws:dynamodb:eu-west-1:"
-                                         "123456789012:table/new\",\"TableId\":\"made-%u\","
+                                         "%s:table/new\",\"TableId\":\"made-%u\","
                                          "\"KeySchema\":[{\"AttributeName\":\"id\",\"KeyType\":\"HASH\"}],"
                                          "\"AttributeDefinitions\":[{\"AttributeName\":\"id\","
-                                         "\"AttributeType\":\"S\"}],\"TableStatus\":\"%s\"}}",
-                                         cloud->made, cloud->described++ ? "ACTIVE" : "CREATING");
+                                         "\"AttributeType\":\"S\"}],\"TableStatus\":\"%s\","
+                                         "\"CreationDateTime\":%.3f}}",
+                                         cloud->account ? cloud->account : "123456789012", cloud->made,
+                                         cloud->described++ ? "ACTIVE" : "CREATING", cloud->born);
     reply(request, 200, "", body, strlen(body));
 }
 
