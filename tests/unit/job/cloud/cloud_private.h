@@ -68,12 +68,9 @@ struct cloud {
     unsigned scratch_seen; /* DescribeTable of it while it is being made or deleted */
     bool scratch_foreign, scratch_going;
     const char *table_id; /* NULL: id-1 */
-<<<<<<< HEAD
     int64_t table_made;   /* 0: it does not tell */
-=======
     double born;          /* CreationDateTime of the other table */
     const char *account;  /* of the other table; NULL: that of "tab" */
->>>>>>> wrongjob
     int64_t date;
     struct cloud_object **objects; /* in order of key */
     size_t object_count;
