@@ -121,7 +121,7 @@ static int rule_here(const struct json_split *split, const struct level *level) 
 
 static bool is_blank(const struct buffer *text) {
     for (size_t i = 0; i < text->length; i++)
-        if (!memchr(" \t\r\n", text->data[i], 4))
+        if (text->data[i] != ' ' && text->data[i] != '\t' && text->data[i] != '\r' && text->data[i] != '\n')
             return false;
     return true;
 }
