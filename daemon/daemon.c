@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
 
@@ -161,6 +162,15 @@ static bool open_state(struct daemon *daemon, const struct daemon_options *optio
     return daemon->shared.state;
 }
 
+/* The daemon's is where all processes meet that may write there; two of the tool's, of one user who may not, meet in their own. */
+static void open_reading(struct daemon *daemon, const struct daemon_options *options, const struct config *config) {
+    daemon->reading[0] = x_strdup(config->state_directory);
+    if (daemon->local && options->local_state && strcmp(options->local_state, config->state_directory) != 0)
+        daemon->reading[1] = x_strdup(options->local_state);
+    for (size_t i = 0; i < READING_DIRECTORIES; i++)
+        daemon->shared.reading[i] = daemon->reading[i];
+}
+
 static bool open_all(struct daemon *daemon, const struct daemon_options *options, struct config *config,
                      struct error *error) {
     _cleanup_free_ char *path = socket_path(options, config, error);
@@ -172,6 +182,7 @@ static bool open_all(struct daemon *daemon, const struct daemon_options *options
                                             .reporter = open_reporter(daemon, config),
                                             .templates = daemon->templates,
                                             .in_use = in_use_new()};
+    open_reading(daemon, options, config);
     daemon->alarms = alarm_queue_new(&daemon->loop, error);
     if (!daemon->alarms || !open_state(daemon, options, config, error))
         return false;
@@ -187,6 +198,8 @@ static void close_all(struct daemon *daemon) {
         reporter_free(daemon->shared.reporter);
     }
     in_use_free(daemon->shared.in_use);
+    for (size_t i = 0; i < READING_DIRECTORIES; i++)
+        free(daemon->reading[i]);
     mail_templates_free(daemon->templates);
     config_problems_fini(&daemon->reload.problems);
     error_clear(&daemon->set_aside);

@@ -39,7 +39,8 @@ struct daemon {
     uv_loop_t loop;
     int64_t started; /* ms since 1970 */
     struct engine_shared shared;
-    struct error set_aside; /* of a state that could not be used: where it is now */
+    char *reading[READING_DIRECTORIES]; /* what `shared` borrows */
+    struct error set_aside;             /* of a state that could not be used: where it is now */
     struct mail_templates *templates;
     struct alarm_queue *alarms;
     struct jobs *jobs;

@@ -107,31 +107,9 @@ static void take_source(struct drill *drill) {
         random_bytes(drill->digest_key, sizeof drill->digest_key);
 }
 
-/* From now on no prune takes it away. */
-static bool hold_source(struct drill *drill) {
-    char *by = x_printf("the drill of %s", drill->job->name);
-    if (in_use_hold(drill->engine->shared.in_use, drill->source->uri, by)) {
-        drill->holds_as = by;
-        return true;
-    }
-    free(by);
-    return false;
-}
-
-static void on_opened(void *arg, struct source *source, const struct error *error) {
-    struct drill *drill = arg;
+static void judge_source(struct drill *drill) {
+    const struct source *source = drill->source;
     _cleanup_error_ struct error refused = {0};
-    drill->opening = NULL;
-    if (error) {
-        drill_fail(drill, error);
-        return;
-    }
-    drill->source = source_ref(source);
-    take_source(drill);
-    if (!hold_source(drill)) {
-        fail(drill, ERROR_NOT_FOUND, x_printf("%s is being removed by a prune", source->uri));
-        return;
-    }
     drill->output = source_restorable(source, &refused);
     if (drill->output != SIZE_MAX && source->outputs[drill->output].size != SOURCE_UNKNOWN)
         drill->result.stored_bytes = source->outputs[drill->output].size;
@@ -143,6 +121,34 @@ static void on_opened(void *arg, struct source *source, const struct error *erro
                       source->definition ? "the region" : "the definition"));
     else
         drill_enter(drill, CHECK);
+}
+
+static void on_held(void *arg, const char *by) {
+    struct drill *drill = arg;
+    if (drill->state != OPEN)
+        return; /* cancelled meanwhile */
+    if (by)
+        fail(drill, ERROR_NOT_FOUND, x_printf("%s is being removed by %s", drill->source->uri, by));
+    else
+        judge_source(drill);
+}
+
+/* From now on no prune takes it away. */
+static void hold_source(struct drill *drill) {
+    _cleanup_free_ char *by = x_printf("the drill of %s", drill->job->name);
+    drill->holds = reading_start(drill->engine, drill->source->uri, by, drill->job->name, on_held, drill);
+}
+
+static void on_opened(void *arg, struct source *source, const struct error *error) {
+    struct drill *drill = arg;
+    drill->opening = NULL;
+    if (error) {
+        drill_fail(drill, error);
+        return;
+    }
+    drill->source = source_ref(source);
+    take_source(drill);
+    hold_source(drill);
 }
 
 static void open_source(struct drill *drill) {
@@ -308,9 +314,7 @@ void drill_free(struct drill *drill) {
     if (!drill)
         return;
     drop_all(drill);
-    if (drill->holds_as)
-        in_use_let_go(drill->engine->shared.in_use, drill->source->uri, drill->holds_as);
-    free(drill->holds_as);
+    reading_end(drill->holds);
     source_unref(drill->source);
     if (drill->session)
         aws_session_free(drill->session);

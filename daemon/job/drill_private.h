@@ -5,6 +5,7 @@
 
 #include "job/catalog.h"
 #include "job/drill.h"
+#include "job/reading.h"
 #include "job/scan.h"
 #include "job/scratch.h"
 #include "job/source.h"
@@ -27,7 +28,7 @@ struct drill {
     void *arg;
 
     struct source *source;
-    char *holds_as; /* by what name the backup is held, so that no prune removes it meanwhile; NULL: it is not */
+    struct reading *holds; /* the backup: no prune removes it meanwhile */
     size_t output;
     struct aws_patience patience;
     struct aws_session *session;

@@ -48,6 +48,14 @@ bool backup_names_restore(struct backup_names *names, const char *run, const cha
     return true;
 }
 
+struct backup_names backup_names_copy(const struct backup_names *names) {
+    unsigned char identity[RUN_LENGTH / 2] = {0};
+    struct backup_names copy;
+    (void)hex_decode(identity, sizeof identity, names->run);
+    backup_names_init(&copy, names->bucket, names->prefix, backup_id_time(names->id), identity);
+    return copy;
+}
+
 void backup_names_fini(struct backup_names *names) {
     free(names->bucket);
     free(names->prefix);

@@ -5,16 +5,16 @@
  *     PLACE     the bucket, its region, its credentials
  *     IDENTIFY  the table's ARN: whose backups are ours? (DescribeTable, where nothing else says it)
  *     RECALL    what our state says of earlier prunes, and of runs that may go on
+ *     READERS   what other processes of this host read (job/reading.h)
  *     SURVEY    every folder: what it is, whose, how old (job/survey.h); then what is to go is decided (prune_decide.c)
  *     NEXT      for each folder that is to go, one after the other:
+ *         ALONE   it is ours alone: no restore begins to read it, in no process of this host
  *         LOCKS   is an object of it under object lock? then it stays
  *         BEGIN   our state writes down that we remove it: from here on it is finished, whoever dies
  *         ERASE   backup.json, then all the rest, `_started` last (job/undo.h)
  *         END     our state strikes it out
  *     TIDY      strikes out what the state remembers and is gone, or is kept after all
  *     OVER
- *
- * While it is removed the backup is ours alone (job/in_use.h): no restore begins to read it.
  */
 #include "job/prune.h"
 
@@ -26,9 +26,10 @@
 #include "base/memory.h"
 #include "job/lock_check.h"
 #include "job/place.h"
+#include "job/reading.h"
 #include "job/undo.h"
 
-enum prune_state { PLACE, IDENTIFY, RECALL, SURVEY, NEXT, LOCKS, BEGIN, ERASE, END, TIDY, OVER };
+enum prune_state { PLACE, IDENTIFY, RECALL, READERS, SURVEY, NEXT, ALONE, LOCKS, BEGIN, ERASE, END, TIDY, OVER };
 
 #define TOLD_MOST 50 /* refused objects of one backup that are told one by one */
 
@@ -51,7 +52,9 @@ struct prune {
     struct prune_result result;
     size_t at, tidied; /* the folder at hand; of what was begun */
     bool dry_run;
-    bool alone;
+    struct reading *alone; /* the folder at hand */
+    struct reading_look *look;
+    struct reading_list readers;
     struct lock_check *locks;
     struct undo *undo;
     struct buffer refused;
@@ -72,9 +75,7 @@ static struct prune_item *item_at_hand(struct prune *prune) {
 }
 
 static void give_back(struct prune *prune) {
-    if (prune->alone)
-        in_use_give_backup_back(prune->engine->shared.in_use, &item_at_hand(prune)->names);
-    prune->alone = false;
+    reading_end(take_pointer(prune->alone));
 }
 
 static void prune_free(struct prune *prune) {
@@ -85,6 +86,8 @@ static void prune_free(struct prune *prune) {
     if (prune->describe)
         dynamodb_cancel(prune->describe);
     give_back(prune);
+    reading_look_cancel(prune->look);
+    reading_list_fini(&prune->readers);
     if (prune->table_session)
         aws_session_free(prune->table_session);
     if (prune->table_provider)
@@ -220,17 +223,31 @@ static void on_recalled(void *arg, const struct error *error) {
     prune->open = note->open;
     note->list = (struct prunes_list){0};
     note->open = (struct checkpoint_list){0};
-    enter(prune, SURVEY);
+    enter(prune, READERS);
 }
 
 static void recall(struct prune *prune) {
     if (!prune->engine->shared.state) {
-        enter(prune, SURVEY);
+        enter(prune, READERS);
         return;
     }
     struct note *note = note_new(prune, "", "");
     note->parent = x_printf("s3://%s/%sAWSDynamoDB/", prune->job->bucket, prune->job->prefix);
     ask_state(note, work_recall, on_recalled);
+}
+
+/* ------------------------------------------------------------ what others read */
+
+static void on_readers(void *arg, struct reading_list *list, const struct error *unknown) {
+    struct prune *prune = arg;
+    prune->look = NULL;
+    prune->readers = *list;
+    *list = (struct reading_list){0};
+    if (unknown)
+        report(prune->engine->shared.reporter,
+               EVENT(EVENT_RUN_WARNING, .job = prune->job->name, .table = prune->job->table, .error = unknown,
+                     .message = "this prune does not know what other processes of this host read"));
+    enter(prune, SURVEY);
 }
 
 /* ------------------------------------------------------------ what is to go */
@@ -247,6 +264,7 @@ static void on_surveyed(void *arg, const struct survey_result *survey, const str
                                 .begun = &prune->begun,
                                 .open = &prune->open,
                                 .in_use = prune->engine->shared.in_use,
+                                .readers = &prune->readers,
                                 .runs = prune->runs,
                                 .machine_id = prune->engine->machine_id};
     prune_decide(&prune->result, &facts);
@@ -296,14 +314,20 @@ static void next(struct prune *prune) {
         enter(prune, TIDY);
         return;
     }
-    struct prune_item *item = item_at_hand(prune);
-    prune->alone = in_use_take_backup_alone(prune->engine->shared.in_use, &item->names);
-    if (!prune->alone)
-        leave(prune, "in use since");
-    else if (item->remains && is_live(prune, item->names.run))
+    enter(prune, ALONE);
+}
+
+static void on_alone(void *arg, const char *by) {
+    struct prune *prune = arg;
+    const struct prune_item *item = item_at_hand(prune);
+    if (by) {
+        _cleanup_free_ char *why = x_printf("in use since, by %s; the rules would remove it: %s", by, item->why);
+        leave(prune, why);
+    } else if (item->remains && is_live(prune, item->names.run)) {
         leave(prune, "its run goes on");
-    else
+    } else {
         enter(prune, LOCKS);
+    }
 }
 
 static void on_locks(void *arg, const char *locked, const struct error *error) {
@@ -433,11 +457,17 @@ static void prune_step(struct prune *prune) {
     case RECALL:
         recall(prune);
         return;
+    case READERS:
+        prune->look = reading_look_start(prune->engine, on_readers, prune);
+        return;
     case SURVEY:
         survey(prune);
         return;
     case NEXT:
         next(prune);
+        return;
+    case ALONE:
+        prune->alone = reading_start_alone(prune->engine, &item_at_hand(prune)->names, on_alone, prune);
         return;
     case LOCKS:
         prune->locks = lock_check_start(&prune->place->bucket, &item_at_hand(prune)->names,

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/encoding.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/prune.h"
@@ -25,14 +24,6 @@ void prune_result_fini(struct prune_result *result) {
     *result = (struct prune_result){0};
 }
 
-static struct backup_names names_copy(const struct backup_names *names) {
-    unsigned char identity[RUN_LENGTH / 2] = {0};
-    struct backup_names copy;
-    (void)hex_decode(identity, sizeof identity, names->run);
-    backup_names_init(&copy, names->bucket, names->prefix, backup_id_time(names->id), identity);
-    return copy;
-}
-
 static void keep(struct prune_item *item, const char *why) {
     item->remove = false;
     x_replace(&item->why, why);
@@ -46,8 +37,14 @@ static void protect(struct prune_item *item, const char *what) {
     keep(item, why);
 }
 
+/* Of this process, or of another. */
+static const char *used_by(const struct prune_facts *facts, const struct backup_names *names) {
+    const char *by = in_use_backup_by(facts->in_use, names);
+    return by ? by : reading_backup_by(facts->readers, names);
+}
+
 static void judge_backup(struct prune_item *item, const struct survey_folder *folder, const struct prune_facts *facts) {
-    const char *by = in_use_backup_by(facts->in_use, &folder->names);
+    const char *by = used_by(facts, &folder->names);
     if (item->remove && folder->locked) {
         _cleanup_free_ char *what = x_printf("under %s", folder->locked);
         protect(item, what);
@@ -105,7 +102,7 @@ static bool is_this_host(const struct survey_folder *folder, const struct prune_
 
 static void judge_remains(struct prune_item *item, const struct survey_folder *folder, const struct prune_facts *facts,
                           int64_t now) {
-    const char *by = in_use_backup_by(facts->in_use, &folder->names);
+    const char *by = used_by(facts, &folder->names);
     int64_t age = now - folder->newest * SECOND_MS;
     _cleanup_buffer_ struct buffer why = BUFFER_INIT(BUFFER_OURS);
     if (by) {
@@ -151,7 +148,7 @@ void prune_decide(struct prune_result *result, const struct prune_facts *facts) 
     result->held = clock_is_off(survey->wall, result->now);
     for (size_t i = 0; i < survey->count; i++) {
         const struct survey_folder *folder = &survey->folders[i];
-        result->list[result->count++] = (struct prune_item){.names = names_copy(&folder->names),
+        result->list[result->count++] = (struct prune_item){.names = backup_names_copy(&folder->names),
                                                             .remains = folder->kind == FOLDER_REMAINS,
                                                             .items = folder->items,
                                                             .stored_bytes = folder->stored_bytes};

@@ -49,7 +49,7 @@ static bool one_starves(const struct reader *reader) {
 }
 
 static bool reserve_lane(struct reader *reader) {
-    size_t bytes = lane_reserve(reader);
+    size_t bytes = lane_reserve(reader, reader->object, reader->part);
     if (pool_reserve(reader->pool, bytes))
         return true;
     if (!pool_stats(reader->pool).used) { /* a pool that is smaller than a lane */
@@ -200,6 +200,7 @@ struct reader *reader_start(const struct reader_options *options, const struct r
     reader->output = &options->source->outputs[options->output];
     reader->pool = workshop_pool(options->workshop);
     reader->piece_size = piece_size(reader->pool, options->lanes ? options->lanes : LANES_DEFAULT);
+    reader->hold_most = lane_hold_most(reader->pool, reader->output->compression);
     reader->told = x_calloc(reader->output->object_count + 1, 1);
     reader->home = x_calloc(1, sizeof *reader->home);
     *reader->home = (struct batch_home){.references = 1, .reader = reader, .pool = reader->pool};

@@ -1,215 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *     HEAD (only where the length is not known, or 0) -> GET a piece -> GET the next while a worker decodes -> ... -> CHECK
+ *     straight:  HEAD (only where the length is not known, or 0) -> GET a piece -> GET the next while a worker decodes -> ... -> CHECK
+ *     held:      ... -> each piece's checksums, and it is kept -> PROVE -> all of them decoded -> CHECK
+ *     twice:     ... -> each piece's checksums, and it goes    -> PROVE -> as straight
  *
- * A piece waits while another is decoded: two are in memory at most. What the decoder asks for (a batch's end, more room) is done
- * here, on the loop.
+ * A piece waits while another is worked on: beside what is kept two are in memory at most. What the decoder asks for (a batch's end,
+ * more room) is done here, on the loop.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/encoding.h"
 #include "base/memory.h"
 #include "job/workshop.h"
 #include "reader.h"
 #include "stream/unpack.h"
 
-#define NO_SUCH_RANGE 416
-
-static const struct source_object *object_of(const struct lane *lane) {
+const struct source_object *lane_object(const struct lane *lane) {
     return &lane->reader->output->objects[lane->object];
 }
 
-static const struct source_part *part_of(const struct lane *lane) {
-    return &object_of(lane)->parts[lane->part];
-}
-
-/* ------------------------------------------------------------ what is wrong */
-
-/* Lines of the object, from those of the part. Our arrays have one member a line, from the second line on; csv has its header before
- * the rows, each of which counts as a line whatever its cells hold. */
-static struct doubt doubt_of(const struct lane *lane, uint64_t first, uint64_t last) {
-    uint64_t shift = lane->before + (lane->reader->output->format != FORMAT_DYNAMODB_JSON);
-    bool told = lane->reader->options.source->kind != BACKUP_PLAIN;
-    return (struct doubt){.object = lane->object,
-                          .part = lane->part,
-                          .first_line = told && first ? shift + first : 0,
-                          .last_line = told && last >= first && last ? shift + last : 0};
-}
-
-static void damaged(struct lane *lane, uint64_t first, uint64_t last, struct error *error) {
-    struct doubt doubt = doubt_of(lane, first, last);
-    lane->damages++;
-    reader_damage(lane->reader, &doubt, error);
-}
-
-/* Of the whole part. */
-static void part_damaged(struct lane *lane, struct error *error) {
-    uint64_t items = part_of(lane)->items;
-    damaged(lane, items && items != SOURCE_UNKNOWN ? 1 : 0, items == SOURCE_UNKNOWN ? 0 : items, error);
-}
-
-/* Of the object as a whole: once, whatever part finds it. */
-static void object_damaged(struct lane *lane, unsigned what, struct error *error) {
-    unsigned char *told = &lane->reader->told[lane->object];
-    struct doubt doubt = {.object = lane->object, .part = READER_NO_PART};
-    lane->damages++;
-    if (*told & what) {
-        error_clear(error);
-        return;
-    }
-    *told |= (unsigned char)what;
-    reader_damage(lane->reader, &doubt, error);
-}
-
-/* ------------------------------------------------------------ GET */
-
-static void give_piece(struct lane *lane, struct piece *piece) {
-    if (piece->first)
-        block_give(lane->pool, piece->first);
-    *piece = (struct piece){0};
-}
-
-static void clear_coming(struct lane *lane) {
-    give_piece(lane, &lane->coming);
-    lane->coming.there = true;
-}
-
-static bool on_begin(void *arg, int status, int64_t length) {
-    (void)status;
-    (void)length;
-    clear_coming(arg);
-    return true;
-}
-
-static bool on_bytes(void *arg, const char *bytes, size_t length) {
-    struct lane *lane = arg;
-    struct piece *piece = &lane->coming;
-    if (length > lane->wanted - piece->length)
-        return false;
-    piece->length += length;
-    while (length) {
-        if (!piece->last || piece->last->length == BLOCK_SIZE) {
-            struct block *block = block_take(lane->pool);
-            *(piece->last ? &piece->last->next : &piece->first) = block;
-            piece->last = block;
-        }
-        size_t room = BLOCK_SIZE - piece->last->length, step = length < room ? length : room;
-        memcpy(piece->last->data + piece->last->length, bytes, step);
-        piece->last->length += step;
-        bytes += step;
-        length -= step;
-    }
-    return true;
-}
-
-static void missing(struct lane *lane) {
-    _cleanup_error_ struct error error = {0};
-    error_set(&error, ERROR_NOT_FOUND, "the object is missing");
-    lane->broken = true;
-    object_damaged(lane, TOLD_MISSING, &error);
-}
-
-static void too_short(struct lane *lane, uint64_t length) {
-    _cleanup_error_ struct error error = {0};
-    error_set(&error, ERROR_CORRUPT, "the object ends at byte %" PRIu64 "; it was written with %" PRIu64, length,
-              object_of(lane)->size);
-    lane->broken = true;
-    object_damaged(lane, TOLD_SHORT, &error);
-}
-
-/* What S3 says of the object beside its bytes. Its bytes are judged by their own checksums: who copied a backup has other ETags. */
-static void check_answer(struct lane *lane, const struct s3_answer *answer) {
-    struct reader *reader = lane->reader;
-    const struct source_object *object = object_of(lane);
-    const char *run = reader->options.source->run;
-    bool proven = object->has_md5 || object->has_crc32;
-    if (!reader->events.damage && proven)
-        return;
-    if (object->etag && answer->etag && strcmp(object->etag, answer->etag) != 0) {
-        _cleanup_error_ struct error error = {0};
-        error_set(&error, ERROR_CORRUPT, "its ETag is %s; when it was written it was %s: it was written again",
-                  answer->etag, object->etag);
-        object_damaged(lane, TOLD_ETAG, &error);
-    }
-    if (!reader->dead && run && answer->run && strcmp(run, answer->run) != 0) {
-        _cleanup_error_ struct error error = {0};
-        error_set(&error, ERROR_CORRUPT, "x-amz-meta-run says that run %s wrote it, not %s", answer->run, run);
-        object_damaged(lane, TOLD_RUN, &error);
-    }
-}
-
-static void take_piece(struct lane *lane) {
-    if (lane->coming.length < lane->wanted) {
-        too_short(lane, lane->offset + lane->coming.length);
-        return;
-    }
-    lane->offset += lane->wanted;
-    lane->reader->progress.stored_bytes += lane->wanted;
-    lane->waiting = lane->coming;
-    lane->coming = (struct piece){0};
-}
-
-static void on_got(void *arg, const struct s3_answer *answer, const struct error *error) {
-    struct lane *lane = arg;
-    struct reader *reader = lane->reader;
-    lane->call = NULL;
-    if (error && error->http_status == NO_SUCH_RANGE) {
-        too_short(lane, lane->offset);
-    } else if (error) {
-        reader_fail(reader, error);
-    } else if (!answer->found) {
-        missing(lane);
-    } else {
-        check_answer(lane, answer);
-        if (!reader->dead)
-            take_piece(lane);
-    }
-    if (!reader->dead)
-        reader_soon(reader);
-}
-
-static void get_piece(struct lane *lane) {
-    uint64_t left = lane->end - lane->offset;
-    lane->wanted = left < lane->reader->piece_size ? left : lane->reader->piece_size;
-    clear_coming(lane);
-    struct s3_get get = {.key = object_of(lane)->key,
-                         .first = lane->offset,
-                         .last = lane->offset + lane->wanted - 1,
-                         .sink = &lane->sink};
-    /* A part that is the first byte alone is no range to s3_get_object(): it asks for all, and takes no more than was wanted. */
-    lane->call = s3_get_object(source_bucket(lane->reader->options.source), &get, on_got, lane);
-}
-
-/* The length that S3 tells, where nobody else has. */
-static void on_head(void *arg, const struct s3_answer *answer, const struct error *error) {
-    struct lane *lane = arg;
-    struct reader *reader = lane->reader;
-    lane->call = NULL;
-    if (error) {
-        reader_fail(reader, error);
-    } else if (!answer->found) {
-        missing(lane);
-    } else {
-        check_answer(lane, answer);
-        lane->knows_end = true;
-        if (!reader->dead && part_of(lane)->length == SOURCE_UNKNOWN)
-            lane->end = answer->length;
-        if (!reader->dead && lane->end == lane->offset)
-            lane->waiting = (struct piece){.there = true};
-    }
-    if (!reader->dead)
-        reader_soon(reader);
-}
-
-static void ask_for_more(struct lane *lane) {
-    if (lane->call || lane->broken || lane->over || lane->waiting.there || lane->reader->held)
-        return;
-    if (!lane->knows_end)
-        lane->call = s3_head_object(source_bucket(lane->reader->options.source), object_of(lane)->key, on_head, lane);
-    else if (lane->offset < lane->end)
-        get_piece(lane);
+const struct source_part *lane_part(const struct lane *lane) {
+    return &lane_object(lane)->parts[lane->part];
 }
 
 /* ------------------------------------------------------------ rooms */
@@ -285,6 +96,7 @@ static void deliver(struct lane *lane) {
                               .items = batch->items,
                               .reserved = batch_size(batch)};
     lane->reserved -= box->reserved;
+    lane->delivered = true;
     reader->home->references++;
     reader->batches_out++;
     *batch = (struct decode_batch){0};
@@ -308,6 +120,111 @@ void reader_batch_free(struct reader_batch *batch) {
     pool_release(pool, reserved);
 }
 
+/* ------------------------------------------------------------ proven before it is decoded */
+
+/* Memory comes in blocks. */
+static size_t blocks_of(uint64_t length) {
+    return (size_t)((length + BLOCK_SIZE - 1) / BLOCK_SIZE * BLOCK_SIZE);
+}
+
+size_t lane_hold_most(const struct pool *pool, enum stream_compression compression) {
+    size_t limit = pool_stats(pool).limit;
+    size_t beside = PAGE_MAX + TEXT_ROOM + unpacker_size(compression) + 2 * (BATCH_ROOM + SPANS_ROOM);
+    return limit > beside ? (limit - beside) / BLOCK_SIZE * BLOCK_SIZE : 0;
+}
+
+static enum lane_way way_of(const struct reader *reader, size_t object, size_t part) {
+    const struct source_object *whole = &reader->output->objects[object];
+    uint64_t length = whole->parts[part].length;
+    if (reader->options.check_only || !part_is_provable(whole, part))
+        return LANE_STRAIGHT;
+    if (length != SOURCE_UNKNOWN && length <= reader->hold_most)
+        return LANE_HOLDS;
+    return reader->options.twice ? LANE_TWICE : LANE_STRAIGHT;
+}
+
+/* For pieces. */
+static size_t room_of(const struct reader *reader, size_t object, size_t part) {
+    bool holds = way_of(reader, object, part) == LANE_HOLDS;
+    return holds ? blocks_of(reader->output->objects[object].parts[part].length) : 2 * reader->piece_size;
+}
+
+/* (Only what is to be had at once: who waited here would hold what others wait for.) */
+void lane_settle_way(struct lane *lane) {
+    uint64_t length = lane->end - lane->offset;
+    if (!lane->reader->options.check_only && part_is_provable(lane_object(lane), lane->part) &&
+        length <= lane->reader->hold_most) {
+        size_t more = blocks_of(length) > lane->room ? blocks_of(length) - lane->room : 0;
+        if (pool_reserve(lane->pool, more)) {
+            lane->reserved += more;
+            lane->room += more;
+            lane->way = LANE_HOLDS;
+        }
+    }
+    lane->work.decode = lane->way == LANE_STRAIGHT;
+}
+
+static void keep_piece(struct lane *lane) {
+    struct piece *kept = &lane->kept, *piece = &lane->work.piece;
+    if (piece->first) {
+        *(kept->last ? &kept->last->next : &kept->first) = piece->first;
+        kept->last = piece->last;
+        kept->length += piece->length;
+    }
+    *piece = (struct piece){0};
+}
+
+/* The second read. What it finds is checked once more, at its end: the object may have been written again between the two. */
+static void rewind_lane(struct lane *lane) {
+    lane->reader->progress.stored_bytes -= lane->work.stored;
+    lane->offset = lane_part(lane)->offset;
+    lane->work.crc32 = 0;
+    lane->work.stored = 0;
+    lane->work.md5 = digest_new_md5();
+    lane->waiting.there = lane->offset == lane->end;
+}
+
+static void prove(struct lane *lane) {
+    unsigned before = lane->damages;
+    lane_check_bytes(lane);
+    if (lane->reader->dead)
+        return;
+    lane->broken = lane->damages > before;
+    if (lane->broken)
+        return;
+    lane->work.decode = true;
+    if (lane->way == LANE_TWICE) {
+        rewind_lane(lane);
+        return;
+    }
+    lane->proven = lane->work.summed = true;
+    lane->waiting = lane->kept;
+    lane->waiting.there = true;
+    lane->kept = (struct piece){0};
+}
+
+/* The worker is through with it. */
+static void take_back_piece(struct lane *lane) {
+    bool last = lane->work.last;
+    if (!lane->work.decode && lane->way == LANE_HOLDS && lane->work.piece.there)
+        keep_piece(lane);
+    else
+        lane_give_piece(lane, &lane->work.piece);
+    if (!lane->work.decode && last)
+        prove(lane);
+}
+
+/* What was kept is used up block by block, and nothing more comes. */
+static void release_decoded(struct lane *lane) {
+    size_t left = blocks_of(lane->work.piece.length);
+    if (!lane->proven || left >= lane->room)
+        return;
+    size_t freed = lane->room - left;
+    lane->room = left;
+    lane->reserved -= freed;
+    pool_release(lane->pool, freed);
+}
+
 /* ------------------------------------------------------------ the worker */
 
 static void on_worked(uv_work_t *task, int status);
@@ -325,7 +242,6 @@ static void set_to_work(struct lane *lane) {
         work->piece = lane->waiting;
         work->last = lane->offset == lane->end;
         work->begun = false;
-        work->block = NULL;
         work->input = (struct decode_input){.bytes = ""};
         lane->waiting = (struct piece){0};
     }
@@ -337,21 +253,21 @@ static void set_to_work(struct lane *lane) {
 
 static void lost(struct lane *lane) {
     struct decode_figures figures = decoder_figures(lane->work.decoder);
-    uint64_t items = part_of(lane)->items;
+    uint64_t items = lane_part(lane)->items;
     lane->broken = true;
-    damaged(lane, figures.sound + 1, items == SOURCE_UNKNOWN ? 0 : items, &lane->work.error);
+    lane_damaged(lane, figures.sound + 1, items == SOURCE_UNKNOWN ? 0 : items, &lane->work.error);
 }
 
 static void fault(struct lane *lane) {
     uint64_t line = decoder_figures(lane->work.decoder).lines;
-    damaged(lane, line, line, &lane->work.error);
+    lane_damaged(lane, line, line, &lane->work.error);
 }
 
 /* What the worker wants. False: it cannot be done now. */
 static bool answer_work(struct lane *lane) {
     switch (lane->work.result) {
     case DECODE_INPUT:
-        give_piece(lane, &lane->work.piece);
+        take_back_piece(lane);
         return true;
     case DECODE_BATCH:
         if (lane->reader->held)
@@ -386,38 +302,6 @@ static void count_progress(struct lane *lane) {
 
 /* ------------------------------------------------------------ the end */
 
-static void check_crc(struct lane *lane) {
-    const struct source_part *part = part_of(lane);
-    _cleanup_error_ struct error error = {0};
-    if (!part->has_crc32 || part->crc32 == lane->work.crc32)
-        return;
-    error_set(&error, ERROR_CORRUPT, "the CRC-32 of its stored bytes is %08" PRIx32 "; %08" PRIx32 " was written",
-              lane->work.crc32, part->crc32);
-    part_damaged(lane, &error);
-}
-
-static void check_md5(struct lane *lane, const unsigned char *found) {
-    const struct source_object *object = object_of(lane);
-    _cleanup_error_ struct error error = {0};
-    char is[BASE64_LENGTH(MD5_LENGTH) + 1], was[BASE64_LENGTH(MD5_LENGTH) + 1];
-    bool told = object->has_md5 && object->part_count == 1 && !part_of(lane)->has_crc32;
-    if (!told || memcmp(found, object->md5, MD5_LENGTH) == 0)
-        return;
-    base64_encode(is, found, MD5_LENGTH);
-    base64_encode(was, object->md5, MD5_LENGTH);
-    error_set(&error, ERROR_CORRUPT, "the MD5 of its stored bytes is %s; %s was written", is, was);
-    part_damaged(lane, &error);
-}
-
-static void check_items(struct lane *lane, uint64_t found) {
-    uint64_t items = part_of(lane)->items;
-    _cleanup_error_ struct error error = {0};
-    if (items == SOURCE_UNKNOWN || items == found)
-        return;
-    error_set(&error, ERROR_CORRUPT, "it holds %" PRIu64 " items; %" PRIu64 " were written", found, items);
-    part_damaged(lane, &error);
-}
-
 /* All that was read of it is what it should be, or each thing that is not has been told. */
 static void check_part(struct lane *lane) {
     struct reader *reader = lane->reader;
@@ -429,15 +313,13 @@ static void check_part(struct lane *lane) {
                                .stored_bytes = lane->work.stored,
                                .types = figures.types,
                                .crc32 = lane->work.crc32};
-    digest_final(take_pointer(lane->work.md5), part.md5);
-    if (!lane->broken)
-        check_crc(lane);
+    if (!lane->broken && !lane->proven)
+        lane_check_bytes(lane);
     if (!reader->dead && !lane->broken)
-        check_md5(lane, part.md5);
-    if (!reader->dead && !lane->broken)
-        check_items(lane, figures.lines);
+        lane_check_items(lane, figures.lines);
     if (reader->dead)
         return;
+    memcpy(part.md5, lane->md5, sizeof part.md5);
     reader->progress.parts++;
     if (!lane->damages && !lane->broken && reader->events.part)
         reader->events.part(reader->events.arg, &part);
@@ -446,9 +328,10 @@ static void check_part(struct lane *lane) {
 static void lane_free(struct lane *lane) {
     struct pool *pool = lane->pool;
     size_t reserved = lane->reserved;
-    give_piece(lane, &lane->coming);
-    give_piece(lane, &lane->waiting);
-    give_piece(lane, &lane->work.piece);
+    lane_give_piece(lane, &lane->coming);
+    lane_give_piece(lane, &lane->waiting);
+    lane_give_piece(lane, &lane->work.piece);
+    lane_give_piece(lane, &lane->kept);
     drop_batch(lane);
     decoder_free(lane->work.decoder);
     csv_columns_unref(lane->columns);
@@ -496,12 +379,13 @@ static void on_worked(uv_work_t *task, int status) {
     }
     count_progress(lane);
     reader_soon(lane->reader);
+    release_decoded(lane);
 }
 
 void lane_step(struct lane *lane) {
     struct reader *reader = lane->reader;
     lane->starving = false;
-    ask_for_more(lane);
+    lane_ask(lane);
     if (lane->working)
         return;
     if (lane->answered) {
@@ -513,13 +397,13 @@ void lane_step(struct lane *lane) {
         finish(lane);
         return;
     }
-    ask_for_more(lane);
+    lane_ask(lane);
     set_to_work(lane);
 }
 
-size_t lane_reserve(const struct reader *reader) {
+size_t lane_reserve(const struct reader *reader, size_t object, size_t part) {
     size_t batch = reader->options.check_only ? 0 : BATCH_ROOM + SPANS_ROOM;
-    return 2 * reader->piece_size + TEXT_ROOM + unpacker_size(reader->output->compression) + batch;
+    return room_of(reader, object, part) + TEXT_ROOM + unpacker_size(reader->output->compression) + batch;
 }
 
 void lane_open(struct reader *reader, size_t object, size_t part, uint64_t before) {
@@ -538,12 +422,16 @@ void lane_open(struct reader *reader, size_t object, size_t part, uint64_t befor
                           .part = part,
                           .before = before,
                           .offset = piece->offset,
-                          .reserved = lane_reserve(reader)};
+                          .way = way_of(reader, object, part),
+                          .room = room_of(reader, object, part),
+                          .reserved = lane_reserve(reader, object, part)};
     lane->knows_end = piece->length != SOURCE_UNKNOWN && piece->length > 0;
     lane->end = piece->offset + (piece->length == SOURCE_UNKNOWN ? 0 : piece->length);
-    lane->sink = (struct http_sink){on_begin, on_bytes, lane};
+    lane->sink = lane_sink(lane);
     lane->columns = options.columns ? csv_columns_ref(reader->output->columns) : NULL;
     lane->work.check_only = options.check_only;
+    lane->work.pool = reader->pool;
+    lane->work.decode = lane->way == LANE_STRAIGHT;
     lane->work.md5 = digest_new_md5();
     lane->work.decoder = decoder_new(&options);
     lane->text = (struct decode_text){x_malloc(TEXT_ROOM), TEXT_ROOM};

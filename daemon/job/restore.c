@@ -96,22 +96,27 @@ static bool judge_source(struct restore *restore, struct error *error) {
     return restore->output != SIZE_MAX;
 }
 
-/* From now on no prune takes it away. */
-static bool hold_source(struct restore *restore, struct error *error) {
-    char *by = x_printf("the restore into table %s", restore->table);
-    if (in_use_hold(restore->engine->shared.in_use, restore->source->uri, by)) {
-        restore->holds_as = by;
-        return true;
+static void on_held(void *arg, const char *by) {
+    struct restore *restore = arg;
+    _cleanup_error_ struct error error = {0};
+    if (!by) {
+        restore_enter(restore, restore->region ? RECALL : REGION);
+        return;
     }
-    free(by);
-    error_set(error, ERROR_NOT_FOUND, "%s is being removed by a prune", restore->source->uri);
-    return false;
+    error_set(&error, ERROR_NOT_FOUND, "%s is being removed by %s", restore->source->uri, by);
+    restore_fail(restore, &error);
+}
+
+/* From now on no prune takes it away. */
+static void hold_source(struct restore *restore) {
+    _cleanup_free_ char *by = x_printf("the restore into table %s", restore->table);
+    restore->holds = reading_start(restore->engine, restore->source->uri, by, restore->job->name, on_held, restore);
 }
 
 static void take_source(struct restore *restore) {
     _cleanup_error_ struct error refused = {0};
     restore->result.source = x_strdup(restore->source->uri);
-    if (!judge_source(restore, &refused) || !hold_source(restore, &refused)) {
+    if (!judge_source(restore, &refused)) {
         restore_fail(restore, &refused);
         return;
     }
@@ -119,7 +124,7 @@ static void take_source(struct restore *restore) {
         restore->region = x_strdup(restore->source->region);
     if (!restore->region)
         restore->region = engine_region(restore->job);
-    restore_enter(restore, restore->region ? RECALL : REGION);
+    hold_source(restore);
 }
 
 static void on_opened(void *arg, struct source *source, const struct error *error) {
@@ -310,9 +315,7 @@ void restore_cancel(struct restore *restore) {
         return;
     restore->state = OVER;
     drop_all(restore);
-    if (restore->holds_as)
-        in_use_let_go(restore->engine->shared.in_use, restore->source->uri, restore->holds_as);
-    free(restore->holds_as);
+    reading_end(restore->holds);
     while (restore->claim_count) {
         char *claim = restore->claims[--restore->claim_count];
         in_use_give_back(restore->engine->shared.in_use, claim);

@@ -3,6 +3,7 @@
 #ifndef JOB_RESTORE_PRIVATE_H
 #define JOB_RESTORE_PRIVATE_H
 
+#include "job/reading.h"
 #include "job/restore.h"
 #include "job/source.h"
 #include "job/table.h"
@@ -26,8 +27,8 @@ struct restore {
     void *arg;
 
     struct source *source;
-    char *holds_as;  /* who holds the source in the engine's set; NULL: not held */
-    char *claims[2]; /* on the table, in the engine's set: by what it was called, and by what it is */
+    struct reading *holds; /* the source */
+    char *claims[2];       /* on the table, in the engine's set: by what it was called, and by what it is */
     size_t claim_count;
     size_t output;
     struct aws_patience patience;

@@ -178,11 +178,17 @@ static void on_transferred(void *arg, const struct error *error) {
     note_more(restore);
 }
 
+/* Into a table that may hold what is good: a wrong item would replace it. In one that was empty it is only told. */
+static bool writes_over(const struct restore *restore) {
+    return !restore->result.created && (restore->overwrite || restore->remembered_overwrite);
+}
+
 void restore_write(struct restore *restore) {
     struct transfer_options options = {.reader = {.source = restore->source,
                                                   .output = restore->output,
                                                   .workshop = restore->engine->shared.workshop,
-                                                  .loop = restore->engine->shared.loop},
+                                                  .loop = restore->engine->shared.loop,
+                                                  .twice = writes_over(restore)},
                                        .writer = {.session = restore->session,
                                                   .table = restore->table,
                                                   .key = restore->key,

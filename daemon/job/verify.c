@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "job/reader.h"
+#include "job/reading.h"
 
 #define HOLDER    "a verify"
 #define TEXT_MOST ((size_t)64 << 10) /* of a small file; a manifest is known by its MD5 */
@@ -45,7 +46,7 @@ struct verify {
     struct digest *digest; /* of `file` */
     char *key;             /* of `file` */
     struct error damage;   /* of `file` */
-    bool holds;            /* the backup is not pruned meanwhile */
+    struct reading *holds; /* the backup is not pruned meanwhile */
     size_t output;
     struct reader *reader;
     struct reader_progress before; /* of the outputs that have been read */
@@ -84,8 +85,7 @@ static void verify_free(struct verify *verify) {
         digest_free(verify->digest);
     free(verify->written);
     free(verify->key);
-    if (verify->holds)
-        in_use_let_go(verify->engine->shared.in_use, verify->source->uri, HOLDER);
+    reading_end(verify->holds);
     source_unref(verify->source);
     engine_unref(verify->engine);
     uv_close((uv_handle_t *)&verify->soon, on_closed);
@@ -392,16 +392,20 @@ static void verify_step(struct verify *verify, enum verify_state state) {
     }
 }
 
-static void on_begin(uv_timer_t *timer) {
-    struct verify *verify = timer->data;
+static void on_held(void *arg, const char *by) {
+    struct verify *verify = arg;
     _cleanup_error_ struct error error = {0};
-    verify->holds = in_use_hold(verify->engine->shared.in_use, verify->source->uri, HOLDER);
-    if (verify->holds) {
+    if (!by) {
         verify_step(verify, LIST);
         return;
     }
-    error_set(&error, ERROR_NOT_FOUND, "%s is being pruned", verify->source->uri);
+    error_set(&error, ERROR_NOT_FOUND, "%s is being removed by %s", verify->source->uri, by);
     fail(verify, &error);
+}
+
+static void on_begin(uv_timer_t *timer) {
+    struct verify *verify = timer->data;
+    verify->holds = reading_start(verify->engine, verify->source->uri, HOLDER, verify->source->job, on_held, verify);
 }
 
 struct verify *verify_start(struct engine *engine, struct source *source, verify_done *done, void *arg) {

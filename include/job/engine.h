@@ -17,6 +17,8 @@
 #include "report/mail.h"
 #include "state/state.h"
 
+#define READING_DIRECTORIES 2
+
 /* Borrowed; outlive every engine. */
 struct engine_shared {
     uv_loop_t *loop;
@@ -27,6 +29,8 @@ struct engine_shared {
     int64_t landing; /* ms that a run waits for what it dropped on its way to S3, before it takes all back; 0: 3 s */
     int64_t again;   /* ms until what could not be taken back is tried again; 0: a minute */
     struct in_use *in_use; /* backups that something reads or removes now; NULL: not kept */
+    /* State directories in which other processes are told so (job/reading.h): the daemon's, then the tool's own; NULL: no more. */
+    const char *reading[READING_DIRECTORIES];
 };
 
 struct engine {

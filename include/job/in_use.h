@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which backups something of this process works on now: who restores, verifies or drills one holds it while it reads, and what is
- * held is not pruned; what is being pruned is not read. And which tables a restore has alone. One set a process, on the loop's thread.
+ * held is not pruned; what is being pruned is not read. And which tables a restore has alone. One set a process, on the loop's thread;
+ * job/reading.h tells other processes too.
  */
 #ifndef JOB_IN_USE_H
 #define JOB_IN_USE_H

@@ -28,6 +28,7 @@ void backup_names_init(struct backup_names *names, const char *bucket, const cha
 /* The same of a run whose id is known: 32 hex digits; false where it is none. */
 bool backup_names_restore(struct backup_names *names, const char *run, const char *bucket, const char *prefix,
                           int64_t started);
+struct backup_names backup_names_copy(const struct backup_names *names);
 void backup_names_fini(struct backup_names *names);
 
 /* Keys; the caller frees. */

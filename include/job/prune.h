@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "job/engine.h"
 #include "job/naming.h"
+#include "job/reading.h"
 #include "job/survey.h"
 #include "state/checkpoint.h"
 #include "state/prunes.h"
@@ -57,6 +58,7 @@ struct prune_facts {
     const struct prunes_list *begun;    /* what our state says is being removed */
     const struct checkpoint_list *open; /* runs that our state has: under way, to be resumed, or to be taken back */
     const struct in_use *in_use;
+    const struct reading_list *readers; /* other processes; NULL: none */
     struct prune_runs runs;
     const char *machine_id; /* this host's; NULL: unknown */
 };

@@ -3,7 +3,12 @@
  * One output of a backup, read back: ranged GETs, several in flight, decompressed and cut into items by workers, delivered in
  * batches. The writing half's mirror; what a person calls an item is a line of its object.
  *
- *     object, part -> GET piece by piece -> decompress -> slice (-> plain becomes typed) -> batch
+ *     object, part -> GET piece by piece -> checksum -> decompress -> slice (-> plain becomes typed) -> batch
+ *
+ * What is delivered is written into tables: a part's stored bytes are held until its checksum is known to be right, and only then decoded.
+ * A part that BufferMemory has no room for beside pages and two batches (plan.c makes none over a quarter of BufferMemory, or 5 MiB; an
+ * export's files may be anything, and only S3 knows how long they are) is read twice, or, unless `twice`, delivered as it comes; an
+ * error that follows then says that wrong items may stand in the table.
  *
  * Parts are read side by side; batches of one part come in order, those of different parts mixed. All memory is the pool's
  * (BufferMemory): what the receiver has not given back is not used for the next batch, and neither a long line nor a bomb
@@ -36,6 +41,9 @@ struct reader_options {
 
     /* Verify: items are checked and counted, not delivered: no batch() comes, and plain json with any types is read. */
     bool check_only;
+
+    /* A part that cannot be held is read twice, first to be checked. For who writes over something that was good. */
+    bool twice;
 };
 
 /* Items of one part that follow each other. The receiver ends it with reader_batch_free(), at any time, also after the

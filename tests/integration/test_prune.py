@@ -10,11 +10,15 @@ import pathlib
 import re
 import secrets
 import signal
+import subprocess
 import time
 
 import pytest
 from backups import Backup, all_keys
 from conftest import client
+from daemon import BUILD
+from items import create_table, fill, sized
+from test_restore import drop
 
 BUCKET, PREFIX = 'student-backup', 'shared/'
 DAY = 86400
@@ -478,3 +482,86 @@ def test_ceph(setup, cloud, rgw, arn):
     assert [row['outcome'] for row in done.values()] == ['removed', 'removed', 'left']
     assert backups[0].keys == backups[1].keys == [] and len(backups[2].keys) == 7
     assert re.fullmatch(r'\d{14}-[0-9a-f]{8}', backups[2].id)
+
+
+# What other processes read.
+@pytest.fixture
+def read_elsewhere(setup, cloud, dynamo):
+    """A job that keeps one backup, its first one, and a table that takes a restore of it slowly."""
+    drop(dynamo, 'elsewhere', 'elsewhere-new')
+    fill(dynamo, 'elsewhere', sized(1500, 8000, seed=5))
+    create_table(dynamo, 'elsewhere-new')
+    one = setup()
+    one.job('elsewhere', Retention={'KeepLast': 1})
+    one.run('elsewhere')
+    first = one.json('list', 'elsewhere', local=True)['backups'][-1]
+    cloud.fault('dynamodb', 'delay', 'BatchWriteItem', wait=0.4)
+    yield one, first
+    drop(dynamo, 'elsewhere', 'elsewhere-new')
+
+
+def restoring(one, cloud, backup, *more):
+    child = subprocess.Popen([BUILD / 'dynamodb-backupctl', 'restore', backup['id'], '--table', 'elsewhere-new', '--config', one.conf, *more],
+                             env=one.environment, cwd=one.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    one.wait(lambda: cloud.count('dynamodb', 'BatchWriteItem') > 2 or child.poll() is not None, 'writes')
+    assert child.poll() is None, child.stdout.read()
+    return child
+
+
+def locks(one):
+    folder = pathlib.Path(one.root / 'state/reading')
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_what_a_local_restore_reads_the_daemon_keeps(read_elsewhere, cloud, s3):
+    one, first = read_elsewhere
+    child = restoring(one, cloud, first, '--local')
+    assert locks(one) == [first['id']]
+    one.start()
+    one.run('elsewhere', local=False)
+    row = actions(one.json('prune', 'elsewhere'))[first['id']]
+    assert row['decision'] == 'keep' and row['outcome'] == 'left'
+    assert row['why'].startswith('in use by another process: the restore into table elsewhere-new; the rules would remove it: KeepLast=1')
+    cloud.reset()
+    out, _ = child.communicate(timeout=120)
+    assert child.returncode == 0 and 'elsewhere-new: success: 1,500 items' in out, out
+    assert locks(one) == []
+    assert actions(one.json('prune', 'elsewhere'))[first['id']]['outcome'] == 'removed'
+    assert not all_keys(s3, BUCKET, f'backups/elsewhere/AWSDynamoDB/{first["id"]}/')
+    one.wait(lambda: locks(one) == [], 'its own lock to go')
+
+
+def test_what_the_daemon_restores_a_local_prune_keeps(read_elsewhere, cloud):
+    one, first = read_elsewhere
+    one.start()
+    child = restoring(one, cloud, first)
+    one.run('elsewhere')
+    row = actions(one.json('prune', 'elsewhere', local=True))[first['id']]
+    assert row['outcome'] == 'left' and row['why'].startswith('in use by another process: the restore into table elsewhere-new')
+    cloud.reset()
+    out, _ = child.communicate(timeout=120)
+    assert child.returncode == 0, out
+
+
+def test_a_killed_reader_holds_nothing(read_elsewhere, cloud):
+    one, first = read_elsewhere
+    child = restoring(one, cloud, first, '--local')
+    child.kill()
+    child.communicate()
+    assert locks(one) == [first['id']]
+    cloud.reset()
+    one.start()
+    one.run('elsewhere', local=False)
+    one.wait_journal(f'backup removed: s3://{BUCKET}/backups/elsewhere/AWSDynamoDB/{first["id"]}/')
+    one.wait(lambda: locks(one) == [], 'the stale lock to go')
+
+
+def test_a_reader_that_cannot_tell_the_daemon_says_so(setup, small_table):
+    one = setup()
+    one.job('small')
+    one.run('small')
+    (one.root / 'state/reading').write_text('no folder')
+    done = one.ctl('verify', 'small@latest', local=True)
+    assert 'a prune by another process of this host does not know of a verify' in done.stderr and 'Not a directory' in done.stderr
+    done = one.ctl('prune', 'small', local=True)
+    assert 'this prune does not know what other processes of this host read' in done.stderr

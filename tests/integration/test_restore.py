@@ -192,6 +192,44 @@ def test_damaged_backup_is_refused_and_named(setup, s3, dynamo, small_table, fre
     assert key in done.stdout
 
 
+@pytest.mark.parametrize('compression', ['none', 'gzip'])
+def test_damaged_part_replaces_nothing_good(setup, cloud, s3, dynamo, fresh, compression):
+    """The part's checksum stands at its end, and by then more than a batch of it has been decoded: nothing of it may have been written."""
+    items = fill(dynamo, fresh, [{'id': {'S': f'{n:05}'}, 'grade': {'S': 'AAAAAAAA'}, 'pad': {'S': 'p' * 400}} for n in range(6000)])
+    made = backed_up(setup, fresh, Destination={'Compression': compression})
+    backup = Backup(s3, 'student-backup', f'backups/{fresh}/')
+    key = backup.output('dynamodb-json')['objects'][0]['key']
+    body = bytearray(backup.body(key))
+    if compression == 'none':
+        body[body.index(b'AAAAAAAA')] = ord('F')
+    else:
+        body[-6] ^= 1  # the last member's own CRC
+    s3.put_object(Bucket='student-backup', Key=key, Body=bytes(body), Metadata={'run': backup.record['run']})
+    done = made.ctl('restore', backup.id, '--table', fresh, '--overwrite', local=True, status=1)
+    assert f'{key}: part 1: the CRC-32 of its stored bytes is' in done.stdout and 'may stand' not in done.stdout
+    assert writes(cloud) == 0
+    assert_table(dynamo, fresh, items)
+
+
+def test_damaged_export_replaces_nothing_good_and_is_told_where_it_may_stand(setup, cloud, s3, dynamo, fresh):
+    """A file of DynamoDB's own that is larger than BufferMemory holds is read twice where it could replace something; else the error says
+    that wrong items may stand in the table."""
+    items = sized(6000, 1500, seed=3)
+    address = export(s3, 'student-backup', items, files=1)
+    key = EXPORT + 'data/' + 'a' * 26 + '.json.gz'
+    body = bytearray(s3.get_object(Bucket='student-backup', Key=key)['Body'].read())
+    body[-6] ^= 1
+    s3.put_object(Bucket='student-backup', Key=key, Body=bytes(body))
+    create_table(dynamo, fresh)
+    made, another = setup(daemon={'BufferMemory': '19M'}), setup(daemon={'BufferMemory': '19M'})
+    done = made.ctl('restore', address, '--table', fresh, '--overwrite', '--region', 'us-east-1', local=True, status=1)
+    assert f'{key}: part 1: the MD5 of its stored bytes is' in done.stdout and 'may stand' not in done.stdout
+    assert writes(cloud) == 0
+    done = another.ctl('restore', address, '--table', fresh, '--region', 'us-east-1', local=True, status=1)
+    assert f'{key}: part 1: ' in done.stdout and 'wrong ones may stand in the table' in done.stdout
+    assert writes(cloud) > 0
+
+
 # Tables that must not be touched.
 def test_table_that_holds_something_is_refused_unless_told(setup, cloud, dynamo, small_table, fresh):
     made = backed_up(setup, 'small')

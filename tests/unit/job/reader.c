@@ -12,7 +12,7 @@ struct reading {
     struct reader *reader;
     struct reader_batch *kept; /* batches that the receiver sits on */
     uv_timer_t give;           /* gives them back, a moment later */
-    bool opened, over, lenient, stop_at_batch;
+    bool opened, over, lenient, twice, stop_at_batch;
     enum error_code code;
     char *message;
     unsigned *met;
@@ -124,7 +124,8 @@ static void on_part(void *arg, const struct reader_part *part) {
     reading->part_items += part->items;
     if (reading->source->kind == BACKUP_OURS) {
         assert_int_equal(part->crc32, told->crc32);
-        assert_int_equal(part->stored_bytes, told->length);
+        if (told->length != SOURCE_UNKNOWN)
+            assert_int_equal(part->stored_bytes, told->length);
     }
 }
 
@@ -151,7 +152,8 @@ static void start(struct reading *reading, size_t output) {
                                      .output = output,
                                      .workshop = reading->world->workshop,
                                      .loop = &reading->world->loop,
-                                     .check_only = reading->lenient};
+                                     .check_only = reading->lenient,
+                                     .twice = reading->twice};
     struct reader_events events = {.batch = on_batch, .part = on_part, .ended = on_ended, .arg = reading};
     if (reading->lenient)
         events.damage = on_damage;
@@ -372,6 +374,100 @@ static void the_first_damage_ends_who_wants_no_more(void **state) {
     assert_non_null(strstr(reading->message, "data/00001.json.gz: part 1: "));
 }
 
+/* As an export of DynamoDB's own: the length of a file is not told, and its MD5 is all that proves it. */
+static void forget_all_but_md5(struct reading *reading) {
+    for (size_t i = 0; i < reading->source->outputs[0].object_count; i++) {
+        struct source_object *one = &reading->source->outputs[0].objects[i];
+        assert_true(one->has_md5);
+        one->size = one->parts[0].length = SOURCE_UNKNOWN;
+        one->has_crc32 = one->parts[0].has_crc32 = false;
+    }
+}
+
+#define SMALL_POOL ((size_t)17 << 20) /* holds no part */
+
+/* More than a batch of it would be decoded before its end. */
+static void read_damaged(struct reading *reading, const char *job, size_t memory, bool export) {
+    back_up(reading, job, 4, 1000, 1000);
+    struct cloud_object *victim = object(reading, "data/00001");
+    victim->bytes.data[victim->bytes.length - 20] ^= 1;
+    open_backup(reading);
+    assert_int_equal(reading->source->outputs[0].object_count, 1);
+    if (export)
+        forget_all_but_md5(reading);
+    world_memory(reading->world, memory);
+    read_output(reading, 0);
+    assert_int_equal(reading->code, ERROR_CORRUPT);
+    assert_int_equal(reading->parts, 0);
+}
+
+static void a_damaged_part_delivers_nothing(void **state) {
+    static const char *const jobs[] = {"Compression=none\n", "Compression=gzip\n", "Compression=zstd\n"};
+    for (unsigned i = 0; i < 4 * array_length(jobs); i++) {
+        void *again;
+        set_up(&again);
+        struct reading *reading = again;
+        reading->twice = i & 1;
+        read_damaged(reading, jobs[i / 4], i & 1 ? SMALL_POOL : (size_t)64 << 20, i & 2);
+        assert_non_null(strstr(reading->message, "data/00001."));
+        assert_non_null(strstr(reading->message, ": part 1: the "));
+        assert_non_null(strstr(reading->message, " of its stored bytes is "));
+        assert_null(strstr(reading->message, "table"));
+        assert_int_equal(reading->batches, 0);
+        tear_down(&again);
+    }
+    (void)state;
+}
+
+static void a_damaged_part_that_could_not_be_held_is_told_with_what_was_written(void **state) {
+    struct reading *reading = *state;
+    read_damaged(reading, "Compression=none\n", SMALL_POOL, false);
+    assert_true(reading->batches > 0);
+    assert_non_null(strstr(reading->message, "data/00001.json: part 1: "));
+    assert_non_null(strstr(reading->message, "wrong ones may stand in the table"));
+}
+
+static void what_cannot_be_held_is_read_twice_and_comes_once(void **state) {
+    for (unsigned i = 0; i < 4; i++) {
+        void *again;
+        set_up(&again);
+        struct reading *reading = again;
+        back_up(reading, i & 1 ? "Compression=none\n" : "", 10, 1000, 1000);
+        open_backup(reading);
+        if (i & 2)
+            forget_all_but_md5(reading);
+        unsigned before = cloud_count(reading->world->cloud, "GET /bkt/p/AWSDynamoDB/");
+        world_memory(reading->world, SMALL_POOL);
+        read_output(reading, 0);
+        assert_all_met(reading);
+        unsigned once = cloud_count(reading->world->cloud, "GET /bkt/p/AWSDynamoDB/") - before;
+        reader_free(take_pointer(reading->reader));
+        free(take_pointer(reading->met));
+        reading->items = reading->parts = reading->part_items = 0;
+        reading->twice = true;
+        read_output(reading, 0);
+        assert_all_met(reading);
+        assert_int_equal(cloud_count(reading->world->cloud, "GET /bkt/p/AWSDynamoDB/") - before, 3 * once);
+        tear_down(&again);
+    }
+    (void)state;
+}
+
+/* An export's file that there is room for is not read twice, however its length was learnt. */
+static void what_can_be_held_is_read_once(void **state) {
+    struct reading *reading = *state;
+    reading->twice = true;
+    back_up(reading, "Compression=none\n", 4, 1000, 1000);
+    open_backup(reading);
+    forget_all_but_md5(reading);
+    unsigned before = cloud_count(reading->world->cloud, "GET /bkt/p/AWSDynamoDB/");
+    world_memory(reading->world, (size_t)64 << 20);
+    read_output(reading, 0);
+    assert_all_met(reading);
+    assert_in_range(cloud_count(reading->world->cloud, "GET /bkt/p/AWSDynamoDB/") - before, 1, 2);
+    assert_true(pool_stats(workshop_pool(reading->world->workshop)).peak <= (size_t)64 << 20);
+}
+
 static void an_object_that_is_missing_or_cut_is_told_once(void **state) {
     struct reading *reading = *state;
     reading->lenient = true;
@@ -451,6 +547,10 @@ int main(void) {
         cmocka_unit_test(a_changed_byte_is_told_with_its_part),
         WITH_READING(a_bad_line_is_told_with_its_number),
         WITH_READING(the_first_damage_ends_who_wants_no_more),
+        cmocka_unit_test(a_damaged_part_delivers_nothing),
+        WITH_READING(a_damaged_part_that_could_not_be_held_is_told_with_what_was_written),
+        cmocka_unit_test(what_cannot_be_held_is_read_twice_and_comes_once),
+        WITH_READING(what_can_be_held_is_read_once),
         WITH_READING(an_object_that_is_missing_or_cut_is_told_once),
         WITH_READING(a_missing_file_is_told_and_the_others_are_read),
         WITH_READING(an_object_of_another_run_is_told),
