@@ -20,12 +20,14 @@ static void read_answer(const char *text, size_t length) {
     json_object_put(answer);
 }
 
-/* Words of at most 75 characters of ASCII; what stands between '<' and '>' is the caller's own. */
-static void check_words(const char *address) {
-    const char *end = strrchr(address, '<');
-    for (const char *word = address; end && word < end; word += strcspn(word, " ") + 1) {
-        if (strncmp(word, "=?UTF-8?B?", 10) != 0)
-            return; /* it was ASCII, and stays as it was written */
+/* Words of at most 75 characters of ASCII; what stands between '<' and '>' is the caller's own, and a name in ASCII stays as it is, be it
+ * words of that kind already. */
+static void check_words(const char *encoded, const char *address) {
+    const char *end = strrchr(encoded, '<');
+    if (strcmp(encoded, address) == 0)
+        return;
+    for (const char *word = encoded; end && word < end; word += strcspn(word, " ") + 1) {
+        assert(strncmp(word, "=?UTF-8?B?", 10) == 0);
         assert(strcspn(word, " ") <= 75);
     }
 }
@@ -42,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     if (!utf8_valid(address, strlen(address)))
         return 0; /* no file of settings lets it pass */
     _cleanup_free_ char *encoded = ses_address(address);
-    check_words(encoded);
+    check_words(encoded, address);
     const char *const to[] = {address, NULL};
     const struct ses_mail mail = {.from = address, .to = to, .subject = address, .text = address};
     _cleanup_free_ char *body = ses_mail_body(&mail);
