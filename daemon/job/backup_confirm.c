@@ -14,23 +14,18 @@
 
 #define DOUBT_MS 10000 /* the clocks agree within 5 s, or are corrected */
 
-static double created(struct json_object *table) {
-    struct json_object *seconds = NULL; /* since 1970, with a fraction */
-    json_object_object_get_ex(table, "CreationDateTime", &seconds);
-    return seconds ? json_object_get_double(seconds) : 0;
-}
-
 bool backup_is_table(const struct backup *backup, struct json_object *table) {
     const char *then = backup->record->table_id, *now = json_string(table, "TableId");
     if (then && now)
         return strcmp(then, now) == 0;
-    double made_then = created(json_object_at(backup->record->definition, "Table")), made_now = created(table);
-    return !(made_then > 0) || !(made_now > 0) || fabs(made_then - made_now) < 1;
+    double made_then = table_created(json_object_at(backup->record->definition, "Table")),
+           made_now = table_created(table);
+    return !(made_then > 0) || !(made_now > 0) || fabs(made_then - made_now) < SECOND_MS;
 }
 
 /* All had been read when it was made: nothing of it can be in the backup. */
 static bool was_made_later(const struct backup *backup, struct json_object *table) {
-    return created(table) * SECOND_MS > (double)(backup->record->scan_ended + DOUBT_MS);
+    return table_created(table) > (double)(backup->record->scan_ended + DOUBT_MS);
 }
 
 static void fail_mixed(struct backup *backup) {

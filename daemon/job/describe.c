@@ -51,6 +51,12 @@ static void note_unknown(struct describe *describe, const char *why) {
     json_object_array_add(describe->unknown, json_object_new_string(text));
 }
 
+double table_created(const struct json_object *table) {
+    struct json_object *seconds = NULL; /* with a fraction */
+    json_object_object_get_ex(table, "CreationDateTime", &seconds);
+    return seconds ? json_object_get_double(seconds) * SECOND_MS : 0;
+}
+
 bool table_description_read(struct table_description *description, struct json_object *definition,
                             struct error *error) {
     const struct json_object *table = json_object_at(definition, "Table");

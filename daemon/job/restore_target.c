@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/describe.h"
 #include "restore_private.h"
 
 #define BELIEVED_MS ((int64_t)24 * 3600 * SECOND_MS) /* so old may notes be for a restore to go on from them */
@@ -67,12 +68,9 @@ struct restore_begin restore_begin_of(const struct restore *restore) {
 /* We were about to make it, and it has come into being since, as long as our request can have been on its way: it was made before we
  * heard of it. Somebody who makes a table of their own asks without --create from then on. */
 static bool was_about_to_make(const struct restore *restore) {
-    struct json_object *created = NULL;
     if (!restore->create || !restore->remembered_id || *restore->remembered_id || !is_fresh(restore))
         return false;
-    json_object_object_get_ex(restore->described, "CreationDateTime",
-                              &created); /* seconds since 1970, with a fraction */
-    double age = created ? json_object_get_double(created) * SECOND_MS - (double)restore->remembered_at : -1;
+    double age = table_created(restore->described) - (double)restore->remembered_at; /* far below 0: it does not tell */
     return age >= 0 && age <= (double)(restore->job->retry_for + ON_ITS_WAY_MS);
 }
 

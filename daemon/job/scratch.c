@@ -17,6 +17,7 @@
 #include "aws/dynamodb.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/describe.h"
 
 #define POLL_FIRST ((int64_t)200)
 #define POLL_MOST  (10 * SECOND_MS)
@@ -57,12 +58,11 @@ static void end(struct scratch_removal *removal, const struct error *error) {
 }
 
 bool scratch_is_ours(const struct scratch_table *table, struct json_object *described) {
-    struct json_object *created = NULL;
     const char *arn = json_string(described, "TableArn");
     if (table->arn)
         return arn && strcmp(arn, table->arn) == 0;
-    json_object_object_get_ex(described, "CreationDateTime", &created); /* seconds since 1970, with a fraction */
-    return created && json_object_get_double(created) * SECOND_MS >= (double)table->planned;
+    double created = table_created(described);
+    return created > 0 && created >= (double)table->planned;
 }
 
 static void on_timer(uv_timer_t *timer);

@@ -22,6 +22,9 @@ struct table_description {
  * as 0. ERROR_CORRUPT where the table has no name or ARN: no backup of it could be named. */
 bool table_description_read(struct table_description *description, struct json_object *definition, struct error *error);
 
+/* When the table was made, by DescribeTable's "Table": ms since 1970; 0: it does not tell. */
+double table_created(const struct json_object *table);
+
 typedef void describe_done(void *arg, const struct table_description *table, const struct error *error);
 
 struct describe;
