@@ -3,6 +3,7 @@
 #include "aws/s3.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "aws/s3_call.h"
 #include "base/encoding.h"
@@ -34,6 +35,18 @@ struct s3_call *s3_put_object(const struct s3_bucket *bucket, const struct s3_pu
     struct s3_call *call = s3_call_new(bucket, done, arg);
     s3_put_request(&call->request, bucket, put);
     return s3_call_start(call);
+}
+
+bool s3_attested_md5(unsigned char value[MD5_LENGTH], const struct s3_answer *answer, uint32_t crc32) {
+    const struct http_answer *http = answer->http;
+    const char *crc = http_answer_header(http, "x-amz-checksum-crc32");
+    const char *encryption = http_answer_header(http, "x-amz-server-side-encryption");
+    char ours[9];
+    s3_crc32_text(ours, crc32);
+    if (!crc || strcmp(crc, ours) != 0 || (encryption && strcmp(encryption, "AES256") != 0) ||
+        http_answer_header(http, "x-amz-server-side-encryption-customer-algorithm"))
+        return false;
+    return answer->etag && strlen(answer->etag) == 2 * MD5_LENGTH && hex_decode(value, MD5_LENGTH, answer->etag);
 }
 
 static bool asks_range(const struct s3_get *get) {

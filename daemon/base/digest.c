@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests by OpenSSL's EVP, CRC-32 by ISA-L (40 GB/s), and the CRC of a whole from its parts'. */
+/* Digests by OpenSSL's EVP. */
 #include "base/digest.h"
 
-#include <isa-l/crc.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -61,35 +60,4 @@ void hmac_sha256(unsigned char value[SHA256_LENGTH], const void *key, size_t key
 
 void md5(unsigned char value[MD5_LENGTH], const void *bytes, size_t length) {
     must(EVP_Digest(bytes, length, value, NULL, EVP_md5(), NULL));
-}
-
-uint32_t crc32_update(uint32_t crc, const void *bytes, size_t length) {
-    return length ? crc32_gzip_refl(crc, bytes, length) : crc;
-}
-
-/*
- * Appending n zero bytes multiplies the CRC by x^(8n) modulo the polynomial: square and multiply, as in zlib's
- * crc32_combine(). Reflected: bit 31 is x^0.
- */
-#define POLYNOMIAL 0xedb88320u
-
-static uint32_t multiply(uint32_t a, uint32_t b) {
-    uint32_t product = 0;
-    for (uint32_t bit = 1u << 31; bit; bit >>= 1) {
-        if (a & bit)
-            product ^= b;
-        b = b & 1 ? (b >> 1) ^ POLYNOMIAL : b >> 1;
-    }
-    return product;
-}
-
-uint32_t crc32_join(uint32_t a, uint32_t b, uint64_t b_length) {
-    uint32_t power = 1u << 23; /* x^8 */
-    uint32_t shift = 1u << 31; /* x^0 */
-    for (; b_length; b_length >>= 1) {
-        if (b_length & 1)
-            shift = multiply(shift, power);
-        power = multiply(power, power);
-    }
-    return multiply(shift, a) ^ b;
 }

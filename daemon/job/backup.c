@@ -355,7 +355,8 @@ void backup_assemble(struct backup *backup) {
                    .ledger = backup->ledger,
                    .first_number = backup->checkpoint.run.numbers,
                    .resumed = backup->resumed,
-                   .hash_bodies = !engine_s3_is_tls(backup->engine, backup->job, backup->region)},
+                   .hash_bodies = !engine_s3_is_tls(backup->engine, backup->job, backup->region),
+                   .attested = backup->record->attested},
         .record = backup->record};
     struct assembly_events events = {on_pressure,  on_recorded,        on_stopped, on_stored,
                                      on_completed, on_assembly_failed, backup};

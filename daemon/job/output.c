@@ -3,7 +3,8 @@
  * One output: chunks become parts, parts become objects.
  *
  *     append() -> pending chunks --send()--> part: SEALING -> SEALED -> SENDING -> acknowledged
- *                                                     |  files: a number that the state has granted, PutObject
+ *                                                     |  files: a number that the state has granted, PutObject; and the MD5
+ *                                                     |  is summed (a worker) where the store does not attest it any more
  *                                                     |  upload: its key into the state and CreateMultipartUpload, once;
  *                                                     |  then UploadPart
  *     close() -> the last part; an object that never had another is one PUT
@@ -31,6 +32,7 @@ struct output {
     struct output_options options;
     struct output_events events;
     bool multipart, closed, failed;
+    bool attested; /* see output_options */
     STAILQ_HEAD(, pending) pending;
     uint64_t pending_bytes;
     bool opened;            /* the current object has a chunk: json's ending follows its "[", csv's its header */
@@ -54,6 +56,7 @@ struct output *output_new(const struct output_options *options, const struct out
     output->options = *options;
     output->events = *events;
     output->multipart = record->format != FORMAT_DYNAMODB_JSON;
+    output->attested = options->attested;
     output->opened = output->multipart && record->object_count && !record->objects[record->object_count - 1].closed;
     output->number = options->first_number ? options->first_number : 1;
     output->granted = (output->number / FILE_NUMBERS + 1) * FILE_NUMBERS;
@@ -159,13 +162,30 @@ static void acknowledged(struct output_part *part, const char *etag) {
     output->events.acknowledged(output->events.arg);
 }
 
+static void on_summed(struct output_part *part) {
+    acknowledged(part, part->etag);
+}
+
+/* Files: for the manifest. From the first answer on that does not attest it, it is computed: of this one now. */
+static bool knows_md5(struct output_part *part, const struct s3_answer *answer) {
+    struct output *output = part->output;
+    if (output->multipart || part->want_md5)
+        return true;
+    output->attested = s3_attested_md5(part->seal.md5, answer, part->seal.crc32);
+    return output->attested;
+}
+
 static void on_sent(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct output_part *part = arg;
     part->call = NULL;
-    if (error)
+    if (error) {
         fail(part->output, error);
-    else
+    } else if (knows_md5(part, answer)) {
         acknowledged(part, answer->etag);
+    } else {
+        part->etag = x_strdup(answer->etag);
+        part_sum(part, part->output->options.loop, on_summed);
+    }
 }
 
 static void on_settled(void *arg, const char *etag, const struct error *error) {
@@ -356,7 +376,7 @@ static void close_part(struct output *output, struct output_part *part) {
     part->number = (unsigned)object->part_count;
     part->serial = output->parts_closed;
     part->compression = record->compression;
-    part->want_md5 = !output->multipart;
+    part->want_md5 = !output->multipart && !output->attested;
     part->want_sha256 = output->options.hash_bodies;
     TAILQ_INSERT_TAIL(&output->parts, part, entry);
     output->outstanding++;

@@ -3,6 +3,7 @@
 #include "output_part.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/encoding.h"
 #include "base/memory.h"
@@ -13,6 +14,7 @@ static void give_memory(struct output_part *part) {
     chunk_fini(&part->chunk, pool);
     free(part->slices);
     free(part->ending);
+    free(part->etag);
     free(part);
     pool_release(pool, reserved);
 }
@@ -40,28 +42,45 @@ static void seal_work(uv_work_t *work) {
     cut_into_slices(part);
 }
 
+/* On a worker thread. */
+static void sum_work(uv_work_t *work) {
+    struct output_part *part = container_of(work, struct output_part, work);
+    struct chunk_seal sums;
+    chunk_seal(&sums, &part->chunk, true, false);
+    memcpy(part->seal.md5, sums.md5, MD5_LENGTH);
+}
+
+/* What follows a worker: on the loop. */
 struct sealing {
-    struct output_part *part;
-    void (*sealed)(struct output_part *part);
+    enum part_state then;
+    void (*done)(struct output_part *part);
 };
 
-static void on_sealed(uv_work_t *work, int status) {
+static void on_worked(uv_work_t *work, int status) {
     struct output_part *part = container_of(work, struct output_part, work);
-    struct sealing *sealing = work->data;
-    void (*sealed)(struct output_part *) = sealing->sealed;
+    struct sealing *sealing = work->data, now = *sealing;
     (void)status;
     free(sealing);
-    part->state = PART_SEALED;
+    part->state = now.then;
     if (part->output)
-        sealed(part);
+        now.done(part);
     else
         give_memory(part);
 }
 
+/* uv_queue_work() fails only without a work function. */
+static void give_to_worker(struct output_part *part, uv_loop_t *loop, uv_work_cb work, struct sealing sealing) {
+    part->work.data = x_malloc(sizeof sealing);
+    *(struct sealing *)part->work.data = sealing;
+    uv_queue_work(loop, &part->work, work, on_worked);
+}
+
+void part_sum(struct output_part *part, uv_loop_t *loop, void (*summed)(struct output_part *part)) {
+    part->state = PART_SUMMING;
+    give_to_worker(part, loop, sum_work, (struct sealing){PART_SENDING, summed});
+}
+
 void part_seal(struct output_part *part, uv_loop_t *loop, void (*sealed)(struct output_part *part)) {
-    struct sealing *sealing = x_malloc(sizeof *sealing);
-    *sealing = (struct sealing){part, sealed};
-    part->work.data = sealing;
     part->state = PART_SEALING;
     part->reserved = part->chunk.block_count * BLOCK_SIZE;
     if (part->ending) {
@@ -69,7 +88,7 @@ void part_seal(struct output_part *part, uv_loop_t *loop, void (*sealed)(struct 
         pool_overdraw(workshop_pool(part->workshop), bytes);
         part->reserved += bytes;
     }
-    uv_queue_work(loop, &part->work, seal_work, on_sealed); /* fails only without a work function */
+    give_to_worker(part, loop, seal_work, (struct sealing){PART_SEALED, sealed});
 }
 
 struct s3_body part_body(const struct output_part *part) {
@@ -88,6 +107,6 @@ void part_free(struct output_part *part) {
     part->call = NULL;
     part->settle = NULL;
     part->output = NULL;
-    if (part->state != PART_SEALING)
+    if (part->state != PART_SEALING && part->state != PART_SUMMING)
         give_memory(part);
 }

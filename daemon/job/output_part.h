@@ -13,10 +13,12 @@ TAILQ_HEAD(part_list, output_part);
 
 /*
  *     SEALING (worker: the format's end is added, checksums) -> SEALED -> SENDING (a PUT or UploadPart) -> acknowledged: gone
+ *                                                                            |                                |
+ *                                                                            +-> SUMMING (worker: the MD5) ---+
  *
  * A part whose output has gone while a worker had it (`output` NULL) only gives its memory back.
  */
-enum part_state { PART_SEALING, PART_SEALED, PART_SENDING };
+enum part_state { PART_SEALING, PART_SEALED, PART_SENDING, PART_SUMMING };
 
 struct output_part {
     TAILQ_ENTRY(output_part) entry;
@@ -33,6 +35,7 @@ struct output_part {
     enum stream_compression compression;
     bool want_md5, want_sha256;
     struct chunk_seal seal;
+    char *etag; /* owned: while the MD5 is summed */
     char sha256[2 * SHA256_LENGTH + 1];
     struct http_slice *slices;
     size_t slice_count;
@@ -43,6 +46,9 @@ struct output_part {
 
 /* Starts the worker; `sealed` is called on the loop unless the part was orphaned. */
 void part_seal(struct output_part *part, uv_loop_t *loop, void (*sealed)(struct output_part *part));
+
+/* The same for the MD5 of one that has been sent without it. */
+void part_sum(struct output_part *part, uv_loop_t *loop, void (*summed)(struct output_part *part));
 
 /* The body of a sealed part; good as long as the part. */
 struct s3_body part_body(const struct output_part *part);

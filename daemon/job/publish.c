@@ -7,6 +7,7 @@
 #include "job/publish.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/encoding.h"
 #include "base/memory.h"
@@ -108,10 +109,17 @@ static void on_put_ended(struct publish *publish, const struct error *error) {
     publish_free(publish);
 }
 
+/* Is this store's ETag the MD5 of what it stored? */
+static bool attests(const struct s3_answer *answer, const struct file *file) {
+    unsigned char value[MD5_LENGTH];
+    return s3_attested_md5(value, answer, file->crc32) && memcmp(value, file->md5, MD5_LENGTH) == 0;
+}
+
 static void on_put(void *arg, const struct s3_answer *answer, const struct error *error) {
     struct publish *publish = arg;
-    (void)answer;
     publish->call = NULL;
+    if (publish->what == PUBLISH_STARTED && !error)
+        publish->options.record->attested = attests(answer, &publish->files[publish->at]);
     on_put_ended(publish, error);
 }
 

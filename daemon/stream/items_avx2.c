@@ -11,11 +11,11 @@
 #define SPREAD _pdep_u64
 
 struct masks {
-    uint64_t quote, backslash, open, close; /* '{', '}' */
-    bool square;                            /* there is a '[' or ']' */
+    uint64_t quote, open, close; /* '{', '}' */
+    bool rare;                   /* there is a backslash, '[' or ']' */
 };
-struct squares {
-    uint64_t open, close;
+struct rare_masks {
+    uint64_t backslash, open, close; /* '[', ']' */
 };
 
 TARGET static inline __m256i load(const char *bytes) {
@@ -31,30 +31,25 @@ TARGET static inline uint64_t equal(__m256i low, __m256i high, char c) {
     return mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
 }
 
-/* What a byte must be to be a square bracket, by its low four bits. (For other bits no byte is what stands there.) */
-TARGET static inline __m256i square_bytes(__m256i bytes) {
+/* What a byte must be to be rare, by its low four bits. (For other bits no byte is what stands there.) */
+TARGET static inline __m256i rare_bytes(__m256i bytes) {
     const __m256i wanted =
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '[', 0, ']', 0, 0));
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '[', '\\', ']', 0, 0));
     return _mm256_cmpeq_epi8(_mm256_shuffle_epi8(wanted, bytes), bytes);
 }
 
 TARGET static inline struct masks block_masks(const char *block) {
-    __m256i low = load(block), high = load(block + 32), backslash = _mm256_set1_epi8('\\');
-    __m256i low_slash = _mm256_cmpeq_epi8(low, backslash), high_slash = _mm256_cmpeq_epi8(high, backslash);
-    struct masks masks = {
-        .quote = equal(low, high, '"'),
-        .open = equal(low, high, '{'),
-        .close = equal(low, high, '}'),
-        .square = _mm256_movemask_epi8(_mm256_or_si256(square_bytes(low), square_bytes(high))),
-    };
-    if (__builtin_expect(_mm256_movemask_epi8(_mm256_or_si256(low_slash, high_slash)), 0))
-        masks.backslash = mask(low_slash, high_slash);
-    return masks;
+    __m256i low = load(block), high = load(block + 32);
+    return (struct masks){.quote = equal(low, high, '"'),
+                          .open = equal(low, high, '{'),
+                          .close = equal(low, high, '}'),
+                          .rare = _mm256_movemask_epi8(_mm256_or_si256(rare_bytes(low), rare_bytes(high)))};
 }
 
-TARGET static inline struct squares square_masks(const char *block) {
+TARGET static inline struct rare_masks rare_masks(const char *block) {
     __m256i low = load(block), high = load(block + 32);
-    return (struct squares){.open = equal(low, high, '['), .close = equal(low, high, ']')};
+    return (struct rare_masks){
+        .backslash = equal(low, high, '\\'), .open = equal(low, high, '['), .close = equal(low, high, ']')};
 }
 
 /* Bit i of the result: the parity of bits 0 to i. A carry-less product with all ones is just that. */

@@ -11,29 +11,28 @@
 #define SPREAD _pdep_u64
 
 struct masks {
-    uint64_t quote, backslash, open, close; /* '{', '}' */
-    bool square;                            /* there is a '[' or ']' */
+    uint64_t quote, open, close; /* '{', '}' */
+    bool rare;                   /* there is a backslash, '[' or ']' */
 };
-struct squares {
-    uint64_t open, close;
+struct rare_masks {
+    uint64_t backslash, open, close; /* '[', ']' */
 };
 
 TARGET static inline uint64_t equal(__m512i bytes, char c) {
     return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(c));
 }
 
-TARGET static inline struct squares square_masks(const char *block) {
-    __m512i bytes = _mm512_loadu_si512(block);
-    return (struct squares){.open = equal(bytes, '['), .close = equal(bytes, ']')};
-}
-
 TARGET static inline struct masks block_masks(const char *block) {
     __m512i bytes = _mm512_loadu_si512(block);
     return (struct masks){.quote = equal(bytes, '"'),
-                          .backslash = equal(bytes, '\\'),
                           .open = equal(bytes, '{'),
                           .close = equal(bytes, '}'),
-                          .square = equal(bytes, '[') | equal(bytes, ']')};
+                          .rare = equal(bytes, '\\') | equal(bytes, '[') | equal(bytes, ']')};
+}
+
+TARGET static inline struct rare_masks rare_masks(const char *block) {
+    __m512i bytes = _mm512_loadu_si512(block);
+    return (struct rare_masks){.backslash = equal(bytes, '\\'), .open = equal(bytes, '['), .close = equal(bytes, ']')};
 }
 
 /* Bit i of the result: the parity of bits 0 to i. A carry-less product with all ones is just that. */

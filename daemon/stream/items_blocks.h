@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The block scan, written once: a file includes this after defining TARGET (a function attribute or nothing), SCAN (the
- * function's name), block_masks(), square_masks() and prefix_xor(); and GATHER and SPREAD where the processor moves bits.
+ * function's name), block_masks(), rare_masks() and prefix_xor(); and GATHER and SPREAD where the processor moves bits.
  *
  * 64 bytes become one bit a byte for each kind of byte that matters. Which quotes are escaped follows from runs of
  * backslashes by one subtraction; which bytes are inside strings from the parity of the quotes before them (prefix xor).
  * Both ideas, and the carry between blocks, are simdjson's (Langdale, Lemire: Parsing Gigabytes of JSON per Second, 2019).
- * Only brackets outside of strings are then looked at: one by one, or, with GATHER, in pairs all at once.
+ * Only brackets outside of strings are then looked at: one by one, or, with GATHER, all of a block at once and without a
+ * branch on what they are: where items end is nothing that a processor could foresee.
  */
 #include <string.h>
 
@@ -96,66 +97,109 @@ TARGET static enum block_result each_bracket(struct block_scan *scan, uint64_t o
 }
 
 #ifdef GATHER
-/*
- * Takes away the brackets that close right where they opened, with nothing but strings between: {"S":"x"} is most of an
- * item. With only the brackets left in a row, that is an opening bit before a closing one.
- */
-INLINE uint64_t without_pairs(uint64_t open, uint64_t close) {
-    uint64_t brackets = open | close;
-    uint64_t pairs = GATHER(open, brackets) & (GATHER(close, brackets) >> 1);
-    return brackets & ~SPREAD(pairs | pairs << 1, brackets);
-}
+/* The brackets of a block, one bit each; `squares`: which are '[' or ']'. */
+struct brackets {
+    uint64_t open, close, squares;
+};
 
 /*
- * All brackets of a block at once, in the usual case: all are '{' and '}', as all that are open; without pairs there are
- * some that close, then some that open; and if an item ends here, ,{" follows at once. False: not so; nothing has changed.
- *
- * A pair between two items is taken away too, but then the comma is not followed by the bracket that is left.
+ * Takes away those that close right where they opened, with nothing but strings between: {"S":"x"} is most of an item. With
+ * only the brackets in a row, that is an opening bit before a closing one. Not 0: a pair of two kinds.
  */
-INLINE bool usual_brackets(struct block_scan *scan, uint64_t open, uint64_t close, size_t offset) {
-    uint64_t left = without_pairs(open, close);
-    open &= left;
-    close &= left;
-    uint64_t closing = (uint64_t)__builtin_popcountll(close), opening = (uint64_t)__builtin_popcountll(open);
-    if ((close & -(open & -open)) || closing > scan->depth || scan->depth > BLOCK_DEPTH - 32)
+INLINE uint64_t take_pairs_away(struct brackets *left) {
+    uint64_t all = left->open | left->close, kinds = GATHER(left->squares, all);
+    uint64_t pairs = GATHER(left->open, all) & GATHER(left->close, all) >> 1;
+    uint64_t gone = SPREAD(pairs | pairs << 1, all);
+    left->open &= ~gone;
+    left->close &= ~gone;
+    return pairs & (kinds ^ kinds >> 1);
+}
+
+/* What is left must first close what was open before, then open. */
+INLINE bool has_pairs(const struct brackets *left) {
+    return left->close & -(left->open & -left->open);
+}
+
+/* Without pairs: no more close than are open; and if the item ends, ,{" follows at once. (A pair between two items was taken
+ * away too, but then the comma is not followed by the bracket that is left.) Else false, and nothing has changed. */
+INLINE bool take_the_rest(struct block_scan *scan, const struct brackets *left, size_t offset) {
+    uint64_t depth = scan->depth;
+    uint64_t closing = (uint64_t)__builtin_popcountll(left->close),
+             opening = (uint64_t)__builtin_popcountll(left->open);
+    if (closing > depth || depth + opening > BLOCK_DEPTH)
         return false;
-    if (__builtin_expect_with_probability(closing == scan->depth, 1, 0.4)) {
-        size_t behind = offset + 64 - (size_t)__builtin_clzll(close | 1);
-        if (!close || !open || offset + (size_t)__builtin_ctzll(open) != behind + 1 || behind + 2 >= scan->length ||
-            memcmp(scan->bytes + behind, ",{\"", 3) != 0 || !ends(scan, behind))
+    if (__builtin_expect_with_probability(closing == depth, 1, 0.4)) {
+        size_t behind = offset + 64 - (size_t)__builtin_clzll(left->close | 1);
+        if (!left->close || !left->open || offset + (size_t)__builtin_ctzll(left->open) != behind + 1 ||
+            behind + 2 >= scan->length || memcmp(scan->bytes + behind, ",{\"", 3) != 0 || !ends(scan, behind))
             return false;
         scan->start = behind + 1;
     }
-    scan->depth = scan->depth - closing + opening;
+    scan->depth = depth - closing + opening;
     return true;
 }
+
+/* All brackets of a block at once: all '{' and '}', as those that are open, and one in the other no further than a type in an
+ * item. False: not so, and nothing has changed. */
+INLINE bool plain_brackets(struct block_scan *scan, uint64_t open, uint64_t close, size_t offset) {
+    struct brackets left = {open, close, 0};
+    take_pairs_away(&left);
+    return !has_pairs(&left) && take_the_rest(scan, &left, offset);
+}
+
+/* The kinds of what closes; then what opens is noted. */
+INLINE bool take_kinds(struct block_scan *scan, const struct brackets *left) {
+    uint64_t kinds = GATHER(left->squares, left->close), closing = GATHER(left->close, left->close);
+    bool alike = !((scan->square ^ kinds) & closing);
+    scan->square >>= (unsigned)__builtin_popcountll(closing) & 63;
+    for (uint64_t open = left->open; open; open &= open - 1)
+        scan->square = scan->square << 1 | (left->squares >> __builtin_ctzll(open) & 1);
+    return alike;
+}
+
+/* The same for lists and sets, and for maps in maps. */
+INLINE bool nested_brackets(struct block_scan *scan, struct brackets left, size_t offset) {
+    uint64_t before = scan->square, unlike;
+    do
+        unlike = take_pairs_away(&left);
+    while (!unlike && has_pairs(&left));
+    bool taken = !unlike && take_kinds(scan, &left) && take_the_rest(scan, &left, offset);
+    if (!taken)
+        scan->square = before;
+    return taken;
+}
+
+TARGET static __attribute__((noinline)) enum block_result
+other_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t squares, size_t offset) {
+    if (nested_brackets(scan, (struct brackets){open, close, squares}, offset))
+        return BLOCK_NEXT;
+    return each_bracket(scan, open, close, squares, offset);
+}
 #else
-INLINE bool usual_brackets(struct block_scan *scan, uint64_t open, uint64_t close, size_t offset) {
+#define other_brackets each_bracket
+
+INLINE bool plain_brackets(struct block_scan *scan, uint64_t open, uint64_t close, size_t offset) {
     (void)scan;
-    (void)open;
-    (void)close;
     (void)offset;
-    return false;
+    return !(open | close);
 }
 #endif
 
 INLINE enum block_result scan_block(struct block_scan *scan, const char *block, size_t offset) {
     struct masks masks = block_masks(block);
-    uint64_t quotes = masks.quote & ~escaped_bytes(scan, masks.backslash);
+    struct rare_masks rare = {0};
+    if (__builtin_expect(masks.rare, 0))
+        rare = rare_masks(block);
+    uint64_t quotes = masks.quote & ~escaped_bytes(scan, rare.backslash);
     uint64_t in_string = prefix_xor(quotes) ^ scan->in_string;
-    uint64_t open = masks.open & ~in_string, close = masks.close & ~in_string, squares = 0;
+    uint64_t open = (masks.open | rare.open) & ~in_string, close = (masks.close | rare.close) & ~in_string;
+    uint64_t squares = (rare.open | rare.close) & ~in_string;
     scan->in_string = (uint64_t)((int64_t)in_string >> 63);
-    if (__builtin_expect(masks.square, 0)) {
-        struct squares found = square_masks(block);
-        squares = (found.open | found.close) & ~in_string;
-        open |= found.open & ~in_string;
-        close |= found.close & ~in_string;
-    }
-    if (masks.backslash & ~in_string)
+    if (rare.backslash & ~in_string)
         return BLOCK_ODD;
-    if (!(squares | scan->square) && (!(open | close) || usual_brackets(scan, open, close, offset)))
+    if (!(open | close) || (!(squares | scan->square) && plain_brackets(scan, open, close, offset)))
         return BLOCK_NEXT;
-    return each_bracket(scan, open, close, squares, offset);
+    return other_brackets(scan, open, close, squares, offset);
 }
 
 /* Less than a block, with `blanks` before it: for the first one, so that the carries behind it are right; else none, so that

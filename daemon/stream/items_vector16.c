@@ -6,11 +6,11 @@
 #define TARGET
 
 struct masks {
-    uint64_t quote, backslash, open, close; /* '{', '}' */
-    bool square;                            /* there is a '[' or ']' */
+    uint64_t quote, open, close; /* '{', '}' */
+    bool rare;                   /* there is a backslash, '[' or ']' */
 };
-struct squares {
-    uint64_t open, close;
+struct rare_masks {
+    uint64_t backslash, open, close; /* '[', ']' */
 };
 
 #if defined __x86_64__
@@ -54,16 +54,16 @@ static inline uint64_t equal(const char *block, char c) {
            equal16(load(block + 48), c) << 48;
 }
 
-static inline struct squares square_masks(const char *block) {
-    return (struct squares){.open = equal(block, '['), .close = equal(block, ']')};
+static inline struct rare_masks rare_masks(const char *block) {
+    return (struct rare_masks){.backslash = equal(block, '\\'), .open = equal(block, '['), .close = equal(block, ']')};
 }
 
 static inline struct masks block_masks(const char *block) {
+    struct rare_masks rare = rare_masks(block);
     return (struct masks){.quote = equal(block, '"'),
-                          .backslash = equal(block, '\\'),
                           .open = equal(block, '{'),
                           .close = equal(block, '}'),
-                          .square = equal(block, '[') | equal(block, ']')};
+                          .rare = rare.backslash | rare.open | rare.close};
 }
 
 /* Bit i of the result: the parity of bits 0 to i. */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "aws/client.h"
+#include "base/digest.h"
 
 #define S3_PART_MIN  ((uint64_t)5 << 20)
 #define S3_PARTS_MAX 10000
@@ -82,6 +83,14 @@ struct s3_put {
     bool create_only; /* If-None-Match: *; ERROR_EXISTS on 412. 501 (a store that has it not): sent again without */
 };
 struct s3_call *s3_put_object(const struct s3_bucket *bucket, const struct s3_put *put, s3_done *done, void *arg);
+
+/*
+ * The MD5 of what a PUT stored, where the store's answer attests it, so that who has the bytes need not compute it: S3's ETag of
+ * an object that is one PUT is its MD5, unless it is encrypted with a key of KMS or of the customer
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html), and that these were the bytes, the x-amz-checksum-crc32
+ * that it repeats says. Other stores make other ETags: believe it only where it was right before.
+ */
+bool s3_attested_md5(unsigned char value[MD5_LENGTH], const struct s3_answer *answer, uint32_t crc32);
 
 /* [first, last] bytes; last 0: to the end. Found false on 404. The body goes to `sink`, or to the answer up to `limit`. */
 struct s3_get {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checksums and digests: SHA-256, HMAC and MD5 by OpenSSL, CRC-32 (IEEE: S3's, DynamoDB's and gzip's) by ISA-L. */
+/* Checksums and digests: SHA-256, HMAC and MD5 by OpenSSL, CRC-32 (IEEE: S3's, DynamoDB's and gzip's). */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 

@@ -33,6 +33,7 @@ struct output_options {
     unsigned first_number;        /* of the next file; 0: 1 */
     bool resumed;                 /* under a name of this run something of the process before may stand */
     bool hash_bodies;             /* SHA-256: the transport is not TLS */
+    bool attested;                /* a file's MD5 is its ETag, for as long as the store's answers attest it */
 };
 
 /* All called from the loop. After failed() only output_free() may follow. */

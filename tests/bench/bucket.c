@@ -9,12 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encoding.h"
 #include "base/memory.h"
 #include "stand_in.h"
 
+#define ETAG_TEXT (2 * MD5_LENGTH + 1)
+
 struct object {
     char *key; /* "/bucket/key", as it stood in the path */
-    uint64_t size, etag;
+    uint64_t size;
+    unsigned char etag[MD5_LENGTH];
     char *run;
     struct buffer bytes;
     bool kept;
@@ -25,7 +29,7 @@ static struct {
     pthread_mutex_t mutex;
     struct object *objects;
     size_t count, capacity;
-    uint64_t last_etag;
+    uint64_t uploads;
 } bucket = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static bool asks(const struct request *request, const char *name) {
@@ -61,13 +65,24 @@ static struct object *put(const struct request *request) {
         }
         object = &bucket.objects[bucket.count++];
     }
-    *object = (struct object){
-        .key = x_strdup(request->path), .run = x_strdup(request->run), .etag = ++bucket.last_etag, .whole = true};
+    *object = (struct object){.key = x_strdup(request->path), .run = x_strdup(request->run), .whole = true};
+    memcpy(object->etag, request->md5, MD5_LENGTH);
     return object;
 }
 
-static void add_etag(struct answer *answer, uint64_t etag) {
-    buffer_printf(&answer->headers, "ETag: \"%032" PRIx64 "\"\r\n", etag);
+static const char *etag_text(char text[ETAG_TEXT], const unsigned char *etag) {
+    hex_encode(text, etag, MD5_LENGTH);
+    return text;
+}
+
+static void add_etag(struct answer *answer, const unsigned char *etag) {
+    char text[ETAG_TEXT];
+    buffer_printf(&answer->headers, "ETag: \"%s\"\r\n", etag_text(text, etag));
+}
+
+static void add_checksum(struct answer *answer, const struct request *request) {
+    if (request->checksum)
+        buffer_printf(&answer->headers, "x-amz-checksum-crc32: %s\r\n", request->checksum);
 }
 
 static void put_object(struct request *request, struct answer *answer) {
@@ -77,13 +92,15 @@ static void put_object(struct request *request, struct answer *answer) {
     object->bytes = request->body;
     request->body = BUFFER_INIT(BODY_KEPT);
     add_etag(answer, object->etag);
+    add_checksum(answer, request);
 }
 
 static void put_part(const struct request *request, struct answer *answer) {
     struct object *object = find(request->path);
     if (object)
         object->size += request->length;
-    add_etag(answer, ++bucket.last_etag);
+    add_etag(answer, request->md5);
+    add_checksum(answer, request);
 }
 
 static void create_upload(const struct request *request, struct answer *answer) {
@@ -91,18 +108,18 @@ static void create_upload(const struct request *request, struct answer *answer) 
     buffer_printf(&answer->text,
                   "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key><UploadId>upload-%" PRIu64
                   "</UploadId></InitiateMultipartUploadResult>",
-                  bucket.last_etag);
+                  ++bucket.uploads);
 }
 
 static void complete_upload(const struct request *request, struct answer *answer) {
     struct object *object = find(request->path);
+    char text[ETAG_TEXT];
     if (object)
         object->whole = true;
-    buffer_printf(
-        &answer->text,
-        "<CompleteMultipartUploadResult><Location>l</Location><Bucket>b</Bucket><Key>k</Key><ETag>&quot;%032" PRIx64
-        "-1&quot;</ETag></CompleteMultipartUploadResult>",
-        object ? object->etag : 0);
+    buffer_printf(&answer->text,
+                  "<CompleteMultipartUploadResult><Location>l</Location><Bucket>b</Bucket><Key>k</Key><ETag>&quot;%s"
+                  "-1&quot;</ETag></CompleteMultipartUploadResult>",
+                  object ? etag_text(text, object->etag) : "");
 }
 
 static void remove_object(const struct request *request, struct answer *answer) {
@@ -164,12 +181,12 @@ static void list_objects(const struct request *request, struct answer *answer) {
     buffer_add(&answer->text, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>");
     for (size_t i = 0; i < bucket.count; i++) {
         const struct object *object = &bucket.objects[i];
+        char text[ETAG_TEXT];
         if (object->whole && strncmp(object->key, prefix.data, strlen(prefix.data)) == 0)
-            buffer_printf(
-                &answer->text,
-                "<Contents><Key>%s</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;%032" PRIx64
-                "&quot;</ETag><Size>%" PRIu64 "</Size></Contents>",
-                object->key + root + 1, object->etag, object->size);
+            buffer_printf(&answer->text,
+                          "<Contents><Key>%s</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;%s"
+                          "&quot;</ETag><Size>%" PRIu64 "</Size></Contents>",
+                          object->key + root + 1, etag_text(text, object->etag), object->size);
     }
     buffer_add(&answer->text, "</ListBucketResult>");
 }

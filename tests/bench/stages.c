@@ -11,10 +11,13 @@
 #include <time.h>
 #include <zstd.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "pages.h"
 #include "stream/item_digest.h"
+#include "survey.h"
 
 #define ROUNDS 9
 
@@ -33,6 +36,7 @@ struct bench {
     struct csv_columns *columns;
     struct type_counts *counts, sink;
     struct chunk sealed;
+    uint32_t crc32; /* so that it is not left out */
     bool want_md5, want_sha256;
     struct item_digester *digester;
 };
@@ -70,6 +74,20 @@ static void check(bool worked) {
 
 static void do_slice(struct bench *bench) {
     check(page_slice_by(bench->implementation, &bench->scratch, bench->made.page.data, bench->made.page.length, NULL));
+}
+
+static void do_utf8(struct bench *bench) {
+    check(utf8_valid(bench->made.page.data, bench->made.page.length));
+}
+
+static void do_crc32(struct bench *bench) {
+    bench->crc32 = crc32_update(bench->crc32, bench->made.page.data, bench->made.page.length);
+}
+
+static void do_survey(struct bench *bench) {
+    struct type_counts counts = {0};
+    const char *from = bench->made.page.data, *end = from + bench->made.page.length;
+    (void)survey(from, end, end, &counts); /* (it may leave doubt) */
 }
 
 static void do_encode(struct bench *bench) {
@@ -246,6 +264,9 @@ static void bench_kind(struct table *table, unsigned kind, enum kind_of_items it
     bench_open(&bench, items, count);
     put(table, kind, "page, MB", (double)bench.made.page.length / 1e6);
     speed(table, kind, "memcpy", &bench, do_copy);
+    speed(table, kind, "page: UTF-8", &bench, do_utf8);
+    speed(table, kind, "page: CRC-32", &bench, do_crc32);
+    speed(table, kind, "page: survey", &bench, do_survey);
     bench_slice(table, kind, &bench);
     bench_encode(table, kind, &bench, FORMAT_DYNAMODB_JSON, dynamodb);
     bench_encode(table, kind, &bench, FORMAT_JSON, json);

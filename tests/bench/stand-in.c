@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stand-in [--port N] [--verify] [--tls CERTIFICATE KEY]: prints its port, then serves DynamoDB and S3 on 127.0.0.1 until it is ended.
+ * stand-in [--port N] [--tls CERTIFICATE KEY]: prints its port, then serves DynamoDB and S3 on 127.0.0.1 until it is ended.
  *
- * A thread a connection, blocking sockets. Pages go out by one sendmsg() from where they were made; bodies that nobody reads
- * are dropped inside the kernel (MSG_TRUNC), or, with --verify, read against their x-amz-checksum-crc32. GET /_figures tells
- * what was served, POST /_figures starts counting anew.
+ * A thread a connection, blocking sockets. Pages go out by one sendmsg() from where they were made; bodies are read against
+ * their x-amz-checksum-crc32, and summed for their ETag. GET /_figures tells what was served, POST /_figures starts counting
+ * anew.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +31,6 @@
 
 struct server {
     int listener;
-    bool verify;
     SSL_CTX *tls; /* NULL: plain HTTP */
     struct figures figures;
 };
@@ -166,52 +165,51 @@ static bool keep_body(struct connection *connection, size_t head, struct request
     return good && buffer_append(&request->body, "", 1) && request->body.length--;
 }
 
-static bool drop_body(const struct connection *connection, uint64_t left) {
-    char *bytes = connection->tls ? x_malloc(PIECE) : NULL;
-    ssize_t got = 1;
-    while (left && got > 0) {
-        got = bytes ? take(connection, bytes, left < PIECE ? (size_t)left : PIECE)
-                    : recv(connection->fd, NULL, left < (1U << 30) ? (size_t)left : 1U << 30, MSG_TRUNC);
-        left -= got > 0 ? (uint64_t)got : 0;
-    }
-    free(bytes);
-    return left == 0;
-}
-
-static bool verify_body(struct connection *connection, size_t head, struct request *request) {
-    char *bytes = x_malloc(PIECE), text[9];
+/* As S3 does: MD5 for the ETag, and the checksum that came with it. */
+static bool hash_body(struct connection *connection, size_t head, struct request *request) {
+    char *bytes = x_malloc(PIECE);
+    struct digest *digest = digest_new_md5();
     size_t got = take_early(connection, head, bytes, request->length);
     uint64_t left = request->length - got;
     uint32_t crc = crc32_update(0, bytes, got);
+    digest_update(digest, bytes, got);
     while (left) {
         ssize_t more = take(connection, bytes, left < PIECE ? (size_t)left : PIECE);
         if (more <= 0)
             break;
         crc = crc32_update(crc, bytes, (size_t)more);
+        digest_update(digest, bytes, (size_t)more);
         left -= (uint64_t)more;
     }
     free(bytes);
-    const unsigned char big[] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16), (unsigned char)(crc >> 8),
-                                 (unsigned char)crc};
+    digest_final(digest, request->md5);
+    request->crc32 = crc;
+    return left == 0;
+}
+
+static void check_body(struct request *request) {
+    char text[9];
+    const unsigned char big[] = {(unsigned char)(request->crc32 >> 24), (unsigned char)(request->crc32 >> 16),
+                                 (unsigned char)(request->crc32 >> 8), (unsigned char)request->crc32};
     base64_encode(text, big, sizeof big);
     request->damaged = request->checksum && strcmp(request->checksum, text) != 0;
-    return left == 0;
 }
 
 static bool read_body(struct connection *connection, size_t head, struct request *request) {
     static char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    char *early;
     if (request->expects && connection->filled == head &&
         !give(connection, &(struct iovec){proceed, sizeof proceed - 1}, 1))
         return false;
-    if (request->target || bucket_keeps(request))
-        return keep_body(connection, head, request);
-    if (connection->server->verify)
-        return verify_body(connection, head, request);
-    early = x_malloc(HEAD_MOST);
-    uint64_t left = request->length - take_early(connection, head, early, request->length);
-    free(early);
-    return drop_body(connection, left);
+    if (request->target || bucket_keeps(request)) {
+        if (!keep_body(connection, head, request))
+            return false;
+        md5(request->md5, request->body.data, request->body.length);
+        request->crc32 = crc32_update(0, request->body.data, request->body.length);
+    } else if (!hash_body(connection, head, request)) {
+        return false;
+    }
+    check_body(request);
+    return true;
 }
 
 /* ------------------------------------------------------------ answers */
@@ -348,15 +346,13 @@ int main(int argc, char **argv) {
     struct server *server = x_calloc(1, sizeof *server);
     unsigned long port = 0;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--verify") == 0)
-            server->verify = true;
-        else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc)
+        if (strcmp(argv[i], "--port") == 0 && i + 1 < argc)
             port = strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--tls") == 0 && i + 2 < argc) {
             server->tls = tls_with(argv[i + 1], argv[i + 2]);
             i += 2;
         } else {
-            fprintf(stderr, "usage: stand-in [--port N] [--verify] [--tls CERTIFICATE KEY]\n");
+            fprintf(stderr, "usage: stand-in [--port N] [--tls CERTIFICATE KEY]\n");
             return 2;
         }
     }

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "base/buffer.h"
+#include "base/digest.h"
 
 #define HEAD_MOST 16384
 #define BODY_KEPT ((size_t)4 << 20) /* longer bodies are counted, not kept */
@@ -38,6 +39,8 @@ struct request {
     uint64_t length;                            /* of the body */
     bool expects;                               /* Expect: 100-continue */
     struct buffer body;                         /* where it was kept */
+    unsigned char md5[MD5_LENGTH];              /* of the body */
+    uint32_t crc32;                             /* of the body */
     bool damaged;                               /* the body is not what its checksum says */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "aws/s3_call.h"
+#include "base/encoding.h"
 #include "base/memory.h"
 #include "fake_client.h"
 
@@ -126,6 +127,45 @@ static void put_sends_nothing_else(void **state) {
     assert_done(&heard);
     assert_null(heard.etag);
     assert_int_equal(heard.date, 0);
+}
+
+static void hear_md5(void *arg, const struct s3_answer *answer, const struct error *error) {
+    unsigned char value[MD5_LENGTH];
+    char *text = arg;
+    assert_null(error);
+    hex_encode(text, value, s3_attested_md5(value, answer, 0x3610a686) ? sizeof value : 0);
+}
+
+static const char *attested(const char *headers) {
+    static char text[2 * MD5_LENGTH + 1];
+    const struct s3_put put = {.key = "k", .body = hello_body()};
+    s3_put_object(&bucket, &put, hear_md5, text);
+    fake_answer(200, headers, "");
+    return text;
+}
+
+static void the_md5_is_believed_only_of_our_bytes_and_where_s3_promises_it(void **state) {
+    (void)state;
+#define CRC  "x-amz-checksum-crc32: NhCmhg==\n"
+#define ETAG "etag: \"5d41402abc4b2a76b9719d911017c592\"\n"
+#define SSE  "x-amz-server-side-encryption"
+    static const char *const not [] = {
+        ETAG,
+        CRC,
+        ETAG "x-amz-checksum-crc32: NhCmhw==\n",
+        ETAG CRC SSE ": aws:kms\n",
+        ETAG CRC SSE ": aws:kms:dsse\n",
+        ETAG CRC SSE ": aws:fsx\n",
+        ETAG CRC SSE "-customer-algorithm: AES256\n",
+        CRC "etag: \"5d41402abc4b2a76b9719d911017c592-1\"\n",
+        CRC "etag: \"5d41402abc4b2a76b9719d911017c59\"\n",
+        CRC "etag: \"5d41402abc4b2a76b9719d911017c59g\"\n",
+        CRC "etag: \"\"\n",
+    };
+    assert_string_equal(attested(ETAG CRC), "5d41402abc4b2a76b9719d911017c592");
+    assert_string_equal(attested(ETAG CRC SSE ": AES256\n"), "5d41402abc4b2a76b9719d911017c592");
+    for (size_t i = 0; i < array_length(not ); i++)
+        assert_string_equal(attested(not [i]), "");
 }
 
 static void a_store_without_if_none_match_is_asked_again_without(void **state) {
@@ -473,6 +513,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_FAKE(put_sends_all_it_was_given),
         WITH_FAKE(put_sends_nothing_else),
+        WITH_FAKE(the_md5_is_believed_only_of_our_bytes_and_where_s3_promises_it),
         WITH_FAKE(a_store_without_if_none_match_is_asked_again_without),
         WITH_FAKE(a_second_501_is_an_error),
         WITH_FAKE(an_existing_object_is_told),

@@ -71,6 +71,29 @@ static void crc32_is_that_of_gzip(void **state) {
     assert_int_equal(crc32_update(crc32_update(0, "1234", 4), "56789", 5), 0xcbf43926);
 }
 
+/* Bit by bit, as the standard has it. */
+static uint32_t crc32_bitwise(uint32_t crc, const unsigned char *bytes, size_t length) {
+    crc = ~crc;
+    for (size_t i = 0; i < length; i++) {
+        crc ^= bytes[i];
+        for (unsigned bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    return ~crc;
+}
+
+/* Each length around the steps that are folded, from each alignment, behind other bytes. */
+static void crc32_is_that_of_the_standard_at_each_length(void **state) {
+    (void)state;
+    unsigned char bytes[700];
+    random_bytes(bytes, sizeof bytes);
+    for (size_t length = 0; length < sizeof bytes - 40; length++) {
+        size_t from = length % 33;
+        uint32_t before = length % 3 ? (uint32_t)(length * 0x9e3779b9u) : 0;
+        assert_int_equal(crc32_update(before, bytes + from, length), crc32_bitwise(before, bytes + from, length));
+    }
+}
+
 static void joined_crcs_are_those_of_the_whole(void **state) {
     (void)state;
     unsigned char bytes[5000];
@@ -101,6 +124,7 @@ int main(void) {
         cmocka_unit_test(md5_of_rfc_1321),
         cmocka_unit_test(a_digest_over_pieces_is_that_of_the_whole),
         cmocka_unit_test(crc32_is_that_of_gzip),
+        cmocka_unit_test(crc32_is_that_of_the_standard_at_each_length),
         cmocka_unit_test(joined_crcs_are_those_of_the_whole),
         cmocka_unit_test(joining_works_past_four_gigabytes),
     };

@@ -4,7 +4,7 @@
 
 #include <sys/timerfd.h>
 
-static int64_t ahead; /* of the true clock, in ms */
+static int64_t ahead;   /* of the true clock, in ms */
 static int64_t stopped; /* at this time; 0: it goes */
 static void (*clock_set)(void *arg);
 static void *clock_arg;

@@ -242,6 +242,13 @@ unsigned cloud_count(const struct cloud *cloud, const char *match) {
     return count;
 }
 
+unsigned cloud_summed(const struct cloud *cloud, const char *match) {
+    unsigned count = 0;
+    for (size_t i = 0; i < cloud->seen_count; i++)
+        count += cloud->summed[i] && strstr(cloud->seen[i], match);
+    return count;
+}
+
 const char *cloud_body(const struct cloud *cloud, const char *match) {
     for (size_t i = cloud->seen_count; i-- > 0;)
         if (strstr(cloud->seen[i], match))
@@ -299,6 +306,8 @@ static void take_request(struct connection *connection) {
     connection->in.length -= whole;
     connection->head = 0;
     assert_true(cloud->seen_count < REQUESTS);
+    _cleanup_free_ char *md5 = request_header(request, "content-md5");
+    cloud->summed[cloud->seen_count] = md5;
     cloud->seen[cloud->seen_count] = x_strdup(request->label);
     cloud->bodies[cloud->seen_count++] = x_strndup(request->body, request->length < 65536 ? request->length : 65536);
     judge(cloud, request);

@@ -54,6 +54,7 @@ void cloud_no_rules(struct cloud *cloud);
 /* How many requests came whose label holds `match`, and how many of them are held. */
 unsigned cloud_count(const struct cloud *cloud, const char *match);
 unsigned cloud_held(const struct cloud *cloud, const char *match);
+unsigned cloud_summed(const struct cloud *cloud, const char *match);  /* of those that came, with a Content-MD5 */
 const char *cloud_body(const struct cloud *cloud, const char *match); /* of the last such request; NULL where none */
 
 /* Answers the first that is held and matches; false where there is none. */
@@ -103,7 +104,13 @@ struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char 
 void cloud_delete(struct cloud *cloud, const char *key);
 void cloud_date(struct cloud *cloud, int64_t seconds); /* Date of every answer; 0: none is sent */
 size_t cloud_uploads(const struct cloud *cloud);
-void cloud_abort_uploads(struct cloud *cloud);            /* somebody else does */
+void cloud_abort_uploads(struct cloud *cloud); /* somebody else does */
+
+/* Answers to PUT repeat its x-amz-checksum-crc32, as S3's do, `times` times (0: for ever), with further lines (with CR LF; borrowed).
+ * Without, they do not: as older stores. */
+void cloud_attest(struct cloud *cloud, const char *lines, unsigned times);
+void cloud_other_etags(struct cloud *cloud); /* that look like MD5 and are not */
+
 void cloud_part_least(struct cloud *cloud, size_t bytes); /* of every part but the last, as S3's 5 MiB */
 
 #endif

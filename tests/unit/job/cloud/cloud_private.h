@@ -51,11 +51,15 @@ struct cloud {
     struct cloud_rule rules[RULES];
     size_t rule_count;
     char *seen[REQUESTS], *bodies[REQUESTS];
+    bool summed[REQUESTS];
     size_t seen_count;
     struct table_page *pages;
     size_t page_count;
     bool circle, exists /* the other table */;
     size_t part_least;
+    const char *attested; /* lines of PUT's answers beside the CRC-32; NULL: neither */
+    unsigned attested_times;
+    bool other_etags;
     unsigned described;
     uint64_t table_bytes;
     double page_units;        /* 0: half a one */

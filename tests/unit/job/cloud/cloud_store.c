@@ -116,6 +116,15 @@ size_t cloud_uploads(const struct cloud *cloud) {
     return cloud->upload_count;
 }
 
+void cloud_attest(struct cloud *cloud, const char *lines, unsigned times) {
+    cloud->attested = lines;
+    cloud->attested_times = times;
+}
+
+void cloud_other_etags(struct cloud *cloud) {
+    cloud->other_etags = true;
+}
+
 void cloud_part_least(struct cloud *cloud, size_t bytes) {
     cloud->part_least = bytes;
 }
@@ -149,12 +158,26 @@ static bool refuses(struct cloud *cloud, struct request *request) {
     return true;
 }
 
+/* What the answer says of the body beside its ETag; the caller frees. */
+static char *attestation(struct cloud *cloud, const struct request *request) {
+    _cleanup_free_ char *crc32 = request_header(request, "x-amz-checksum-crc32");
+    if (!cloud->attested)
+        return x_strdup("");
+    char *lines = x_printf("x-amz-checksum-crc32: %s\r\n%s", crc32, cloud->attested);
+    if (cloud->attested_times && --cloud->attested_times == 0)
+        cloud->attested = NULL;
+    return lines;
+}
+
 static void put_object(struct cloud *cloud, struct request *request) {
     _cleanup_free_ char *run = request_header(request, "x-amz-meta-run");
     _cleanup_free_ char *etag = check_body(request);
     if (refuses(cloud, request))
         return;
-    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n", etag);
+    if (cloud->other_etags)
+        memset(etag, 'e', 8);
+    _cleanup_free_ char *attested = attestation(cloud, request);
+    _cleanup_free_ char *line = x_printf("ETag: \"%s\"\r\n%s", etag, attested);
     put(cloud, key_of(request), run, request->body, request->length, take_pointer(etag));
     reply(request, 200, line, "", 0);
 }
