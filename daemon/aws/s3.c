@@ -46,7 +46,7 @@ bool s3_attested_md5(unsigned char value[MD5_LENGTH], const struct s3_answer *an
     if (!crc || strcmp(crc, ours) != 0 || (encryption && strcmp(encryption, "AES256") != 0) ||
         http_answer_header(http, "x-amz-server-side-encryption-customer-algorithm"))
         return false;
-    return answer->etag && strlen(answer->etag) == 2 * MD5_LENGTH && hex_decode(value, MD5_LENGTH, answer->etag);
+    return answer->etag && hex_decode(value, MD5_LENGTH, answer->etag);
 }
 
 static bool asks_range(const struct s3_get *get) {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CRC-32 by ISA-L, and the CRC of a whole from its parts'. Each byte of a table is summed twice or three times on its way (page,
- * gzip's lines, part), so where the processor multiplies without carry in 32 bytes at once, and ISA-L knows only 16 (it has
- * AVX-512 or nothing), most of a long text is folded here, into 128 bytes whose CRC is the same, twice as fast.
+ * gzip's lines, part). ISA-L 2.30 multiplies 64 bytes at once with AVX-512, else 16; where the processor can do 32, most of a long
+ * text is folded here, twice as fast, into 128 bytes whose CRC is the same.
  *
  * Folding: Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction, Intel 2009.
  */
 #include <isa-l/crc.h>
-#include <stdbool.h>
 
 #include "base/digest.h"
 
@@ -18,7 +17,8 @@
 #define VECTOR 32
 #define FOLDED (4 * VECTOR) /* bytes that a step takes */
 
-/* x^(1024+32) and x^(1024-32) modulo the polynomial, their bits mirrored: what moves 8 bytes on by 1,024 bits. */
+/* x^(1024+32) and x^(1024-32) modulo the polynomial, mirrored and one bit up (which the product of mirrored factors lacks): what
+ * moves the lower and upper 8 of 16 bytes on by 1,024 bits. */
 #define LOW_ON  INT64_C(0x1e88ef372)
 #define HIGH_ON INT64_C(0x14a7fe880)
 
@@ -31,7 +31,7 @@ TARGET static inline __m256i fold(__m256i sum, __m256i on, const char *next) {
     return _mm256_xor_si256(_mm256_xor_si256(low, high), load(next));
 }
 
-/* Whole steps, two at least. (The CRC so far is the mirrored start of the text that is still to be divided.) */
+/* Whole steps. (The CRC so far is added to the text's start, as division goes.) */
 TARGET static uint32_t by_folding(uint32_t crc, const char *bytes, size_t length) {
     const __m256i on = _mm256_set_epi64x(HIGH_ON, LOW_ON, HIGH_ON, LOW_ON);
     const char *end = bytes + length;
@@ -51,30 +51,26 @@ TARGET static uint32_t by_folding(uint32_t crc, const char *bytes, size_t length
     return crc32_gzip_refl(UINT32_MAX, (const unsigned char *)folded, FOLDED); /* of a register of zeros */
 }
 
-static size_t foldable(size_t length) {
-    bool here = length >= 2 * FOLDED && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("vpclmulqdq") &&
-                !__builtin_cpu_supports("avx512vl");
-    return here ? length / FOLDED * FOLDED : 0;
+/* Takes whole steps off the start, where it pays. Their length. */
+static size_t fold_most(uint32_t *crc, const char *bytes, size_t length) {
+    if (length < 2 * FOLDED || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("vpclmulqdq") ||
+        __builtin_cpu_supports("avx512vl"))
+        return 0;
+    *crc = by_folding(*crc, bytes, length / FOLDED * FOLDED);
+    return length / FOLDED * FOLDED;
 }
 #else
-static size_t foldable(size_t length) {
-    (void)length;
-    return 0;
-}
-
-static uint32_t by_folding(uint32_t crc, const char *bytes, size_t length) {
+static size_t fold_most(uint32_t *crc, const char *bytes, size_t length) {
+    (void)crc;
     (void)bytes;
     (void)length;
-    return crc;
+    return 0;
 }
 #endif
 
 uint32_t crc32_update(uint32_t crc, const void *bytes, size_t length) {
-    const char *at = bytes;
-    size_t folded = foldable(length);
-    if (folded)
-        crc = by_folding(crc, at, folded);
-    return length > folded ? crc32_gzip_refl(crc, (const unsigned char *)at + folded, length - folded) : crc;
+    size_t folded = fold_most(&crc, bytes, length);
+    return length > folded ? crc32_gzip_refl(crc, (const unsigned char *)bytes + folded, length - folded) : crc;
 }
 
 /*

@@ -254,6 +254,7 @@ static void publish(struct backup *backup, enum publish_what what) {
                                       .objects = &backup->objects,
                                       .record = backup->record,
                                       .resumed = backup->resumed,
+                                      .attested = &backup->attested,
                                       .size = &backup->published_size};
     backup->publish = publish_start(&options, what, on_published, backup);
 }
@@ -356,7 +357,7 @@ void backup_assemble(struct backup *backup) {
                    .first_number = backup->checkpoint.run.numbers,
                    .resumed = backup->resumed,
                    .hash_bodies = !engine_s3_is_tls(backup->engine, backup->job, backup->region),
-                   .attested = backup->record->attested},
+                   .attested = backup->attested},
         .record = backup->record};
     struct assembly_events events = {on_pressure,  on_recorded,        on_stopped, on_stored,
                                      on_completed, on_assembly_failed, backup};

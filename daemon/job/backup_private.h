@@ -86,6 +86,7 @@ struct backup {
     bool draining;           /* the scan is held until the pages in flight have come */
     bool may_land;           /* of what was dropped something may still come to be in S3 */
     bool may_stand;          /* backup.json was sent, and no answer says that it stands */
+    bool attested;           /* the ETag of this run's _started was its MD5 */
     uint64_t published_size; /* of the small file that was sent last */
     unsigned handles;        /* not yet closed */
 };

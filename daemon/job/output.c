@@ -32,7 +32,6 @@ struct output {
     struct output_options options;
     struct output_events events;
     bool multipart, closed, failed;
-    bool attested; /* see output_options */
     STAILQ_HEAD(, pending) pending;
     uint64_t pending_bytes;
     bool opened;            /* the current object has a chunk: json's ending follows its "[", csv's its header */
@@ -56,7 +55,6 @@ struct output *output_new(const struct output_options *options, const struct out
     output->options = *options;
     output->events = *events;
     output->multipart = record->format != FORMAT_DYNAMODB_JSON;
-    output->attested = options->attested;
     output->opened = output->multipart && record->object_count && !record->objects[record->object_count - 1].closed;
     output->number = options->first_number ? options->first_number : 1;
     output->granted = (output->number / FILE_NUMBERS + 1) * FILE_NUMBERS;
@@ -166,13 +164,11 @@ static void on_summed(struct output_part *part) {
     acknowledged(part, part->etag);
 }
 
-/* Files: for the manifest. From the first answer on that does not attest it, it is computed: of this one now. */
-static bool knows_md5(struct output_part *part, const struct s3_answer *answer) {
-    struct output *output = part->output;
-    if (output->multipart || part->want_md5)
-        return true;
-    output->attested = s3_attested_md5(part->seal.md5, answer, part->seal.crc32);
-    return output->attested;
+/* Of a file that was sent without it, for the manifest. From the first answer on that does not attest it, none is believed. */
+static bool take_md5(struct output_part *part, const struct s3_answer *answer) {
+    bool *attested = &part->output->options.attested;
+    *attested = *attested && s3_attested_md5(part->seal.md5, answer, part->seal.crc32);
+    return *attested;
 }
 
 static void on_sent(void *arg, const struct s3_answer *answer, const struct error *error) {
@@ -180,7 +176,7 @@ static void on_sent(void *arg, const struct s3_answer *answer, const struct erro
     part->call = NULL;
     if (error) {
         fail(part->output, error);
-    } else if (knows_md5(part, answer)) {
+    } else if (part->output->multipart || part->want_md5 || take_md5(part, answer)) {
         acknowledged(part, answer->etag);
     } else {
         part->etag = x_strdup(answer->etag);
@@ -376,7 +372,7 @@ static void close_part(struct output *output, struct output_part *part) {
     part->number = (unsigned)object->part_count;
     part->serial = output->parts_closed;
     part->compression = record->compression;
-    part->want_md5 = !output->multipart && !output->attested;
+    part->want_md5 = !output->multipart && !output->options.attested;
     part->want_sha256 = output->options.hash_bodies;
     TAILQ_INSERT_TAIL(&output->parts, part, entry);
     output->outstanding++;

@@ -3,7 +3,6 @@
 #include "output_part.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/encoding.h"
 #include "base/memory.h"
@@ -45,39 +44,24 @@ static void seal_work(uv_work_t *work) {
 /* On a worker thread. */
 static void sum_work(uv_work_t *work) {
     struct output_part *part = container_of(work, struct output_part, work);
-    struct chunk_seal sums;
-    chunk_seal(&sums, &part->chunk, true, false);
-    memcpy(part->seal.md5, sums.md5, MD5_LENGTH);
+    chunk_seal(&part->seal, &part->chunk, true, false); /* its CRC-32 comes out the same */
 }
-
-/* What follows a worker: on the loop. */
-struct sealing {
-    enum part_state then;
-    void (*done)(struct output_part *part);
-};
 
 static void on_worked(uv_work_t *work, int status) {
     struct output_part *part = container_of(work, struct output_part, work);
-    struct sealing *sealing = work->data, now = *sealing;
     (void)status;
-    free(sealing);
-    part->state = now.then;
+    part->state = part->state == PART_SEALING ? PART_SEALED : PART_SENDING;
     if (part->output)
-        now.done(part);
+        part->worked(part);
     else
         give_memory(part);
 }
 
 /* uv_queue_work() fails only without a work function. */
-static void give_to_worker(struct output_part *part, uv_loop_t *loop, uv_work_cb work, struct sealing sealing) {
-    part->work.data = x_malloc(sizeof sealing);
-    *(struct sealing *)part->work.data = sealing;
-    uv_queue_work(loop, &part->work, work, on_worked);
-}
-
 void part_sum(struct output_part *part, uv_loop_t *loop, void (*summed)(struct output_part *part)) {
     part->state = PART_SUMMING;
-    give_to_worker(part, loop, sum_work, (struct sealing){PART_SENDING, summed});
+    part->worked = summed;
+    uv_queue_work(loop, &part->work, sum_work, on_worked);
 }
 
 void part_seal(struct output_part *part, uv_loop_t *loop, void (*sealed)(struct output_part *part)) {
@@ -88,7 +72,8 @@ void part_seal(struct output_part *part, uv_loop_t *loop, void (*sealed)(struct 
         pool_overdraw(workshop_pool(part->workshop), bytes);
         part->reserved += bytes;
     }
-    give_to_worker(part, loop, seal_work, (struct sealing){PART_SEALED, sealed});
+    part->worked = sealed;
+    uv_queue_work(loop, &part->work, seal_work, on_worked);
 }
 
 struct s3_body part_body(const struct output_part *part) {

@@ -40,6 +40,7 @@ struct output_part {
     struct http_slice *slices;
     size_t slice_count;
     uv_work_t work;
+    void (*worked)(struct output_part *part); /* follows on the loop */
     struct s3_call *call;
     struct settle *settle;
 };

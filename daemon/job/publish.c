@@ -119,7 +119,7 @@ static void on_put(void *arg, const struct s3_answer *answer, const struct error
     struct publish *publish = arg;
     publish->call = NULL;
     if (publish->what == PUBLISH_STARTED && !error)
-        publish->options.record->attested = attests(answer, &publish->files[publish->at]);
+        *publish->options.attested = attests(answer, &publish->files[publish->at]);
     on_put_ended(publish, error);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One gzip member a chunk (RFC 1952), deflated by ISA-L at level 1: three to ten times zlib's speed at a slightly lower ratio. What
- * stands around it is written here, for our CRC-32 is the faster one.
+ * stands around it is written here: base/digest.h has the faster CRC-32.
  */
 #include <assert.h>
 #include <isa-l/igzip_lib.h>
@@ -18,7 +18,8 @@ static const char header[10] = {'\x1f', '\x8b', 8, 0, 0, 0, 0, 0, 0, '\xff'};
 
 struct gzip {
     struct isal_zstream stream;
-    uint32_t crc32, length; /* of what went in, modulo 2^32 */
+    uint32_t crc32;  /* of what went in */
+    uint32_t length; /* of it, modulo 2^32 */
     uint8_t level_buffer[LEVEL_BUFFER];
 };
 

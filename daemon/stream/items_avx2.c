@@ -48,8 +48,9 @@ TARGET static inline struct masks block_masks(const char *block) {
 
 TARGET static inline struct rare_masks rare_masks(const char *block) {
     __m256i low = load(block), high = load(block + 32);
-    return (struct rare_masks){
-        .backslash = equal(low, high, '\\'), .open = equal(low, high, '['), .close = equal(low, high, ']')};
+    uint64_t backslash = equal(low, high, '\\'), squares = mask(rare_bytes(low), rare_bytes(high)) ^ backslash;
+    uint64_t open = squares ? equal(low, high, '[') : 0;
+    return (struct rare_masks){.backslash = backslash, .open = open, .close = squares ^ open};
 }
 
 /* Bit i of the result: the parity of bits 0 to i. A carry-less product with all ones is just that. */

@@ -6,8 +6,7 @@
  * 64 bytes become one bit a byte for each kind of byte that matters. Which quotes are escaped follows from runs of
  * backslashes by one subtraction; which bytes are inside strings from the parity of the quotes before them (prefix xor).
  * Both ideas, and the carry between blocks, are simdjson's (Langdale, Lemire: Parsing Gigabytes of JSON per Second, 2019).
- * Only brackets outside of strings are then looked at: one by one, or, with GATHER, all of a block at once and without a
- * branch on what they are: where items end is nothing that a processor could foresee.
+ * Only brackets outside of strings are then looked at: one by one, or, with GATHER, all of a block at once.
  */
 #include <string.h>
 
@@ -15,6 +14,7 @@
 
 #define ODD_BITS    UINT64_C(0xAAAAAAAAAAAAAAAA)
 #define INLINE      TARGET static inline __attribute__((always_inline))
+#define ROUNDS      4
 #define BLOCK_DEPTH 60 /* one bit a bracket in a word; what is deeper is odd, for the portable scan */
 
 struct block_scan {
@@ -74,8 +74,8 @@ INLINE bool close_bracket(struct block_scan *scan, size_t at, bool square) {
 }
 
 /* One bracket after the other. `squares`: which of them are '[' or ']'. */
-TARGET static enum block_result each_bracket(struct block_scan *scan, uint64_t opening, uint64_t closing,
-                                             uint64_t squares, size_t offset) {
+TARGET static __attribute__((noinline)) enum block_result
+each_bracket(struct block_scan *scan, uint64_t opening, uint64_t closing, uint64_t squares, size_t offset) {
     for (uint64_t left = opening | closing; left; left &= left - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(left);
         size_t at = offset + bit;
@@ -104,20 +104,25 @@ struct brackets {
 
 /*
  * Takes away those that close right where they opened, with nothing but strings between: {"S":"x"} is most of an item. With
- * only the brackets in a row, that is an opening bit before a closing one. Not 0: a pair of two kinds.
+ * only the brackets in a row, that is an opening bit before a closing one. False: a pair of two kinds.
  */
-INLINE uint64_t take_pairs_away(struct brackets *left) {
+INLINE bool take_pairs_away(struct brackets *left) {
     uint64_t all = left->open | left->close, kinds = GATHER(left->squares, all);
     uint64_t pairs = GATHER(left->open, all) & GATHER(left->close, all) >> 1;
     uint64_t gone = SPREAD(pairs | pairs << 1, all);
     left->open &= ~gone;
     left->close &= ~gone;
-    return pairs & (kinds ^ kinds >> 1);
+    return !(pairs & (kinds ^ kinds >> 1));
 }
 
-/* What is left must first close what was open before, then open. */
+/* Does one still close behind one that opens? */
 INLINE bool has_pairs(const struct brackets *left) {
     return left->close & -(left->open & -left->open);
+}
+
+/* Does the item end before the first that opens? Then what closes behind that is another's. */
+INLINE bool has_end(const struct block_scan *scan, const struct brackets *left) {
+    return (uint64_t)__builtin_popcountll(left->close & ((left->open & -left->open) - 1)) == scan->depth;
 }
 
 /* Without pairs: no more close than are open; and if the item ends, ,{" follows at once. (A pair between two items was taken
@@ -139,50 +144,45 @@ INLINE bool take_the_rest(struct block_scan *scan, const struct brackets *left, 
     return true;
 }
 
-/* All brackets of a block at once: all '{' and '}', as those that are open, and one in the other no further than a type in an
- * item. False: not so, and nothing has changed. */
-INLINE bool plain_brackets(struct block_scan *scan, uint64_t open, uint64_t close, size_t offset) {
-    struct brackets left = {open, close, 0};
-    take_pairs_away(&left);
-    return !has_pairs(&left) && take_the_rest(scan, &left, offset);
+/* Is what closes of the kinds that are open? (The innermost is the lowest bit, and closes first.) */
+INLINE bool kinds_match(const struct block_scan *scan, const struct brackets *left) {
+    uint64_t kinds = GATHER(left->squares, left->close), closing = GATHER(left->close, left->close);
+    return !((scan->square ^ kinds) & closing);
 }
 
-/* The kinds of what closes; then what opens is noted. */
-INLINE bool take_kinds(struct block_scan *scan, const struct brackets *left) {
-    uint64_t kinds = GATHER(left->squares, left->close), closing = GATHER(left->close, left->close);
-    bool alike = !((scan->square ^ kinds) & closing);
-    scan->square >>= (unsigned)__builtin_popcountll(closing) & 63;
+INLINE void note_kinds(struct block_scan *scan, const struct brackets *left) {
+    scan->square >>= __builtin_popcountll(left->close); /* no more than are open: less than 64 */
     for (uint64_t open = left->open; open; open &= open - 1)
         scan->square = scan->square << 1 | (left->squares >> __builtin_ctzll(open) & 1);
-    return alike;
 }
 
-/* The same for lists and sets, and for maps in maps. */
-INLINE bool nested_brackets(struct block_scan *scan, struct brackets left, size_t offset) {
-    uint64_t before = scan->square, unlike;
-    do
-        unlike = take_pairs_away(&left);
-    while (!unlike && has_pairs(&left));
-    bool taken = !unlike && take_kinds(scan, &left) && take_the_rest(scan, &left, offset);
-    if (!taken)
-        scan->square = before;
-    return taken;
-}
-
+/* All but the usual: lists and sets, and maps in maps. What is nested deeper than ROUNDS within a block is rare, and taken one by one. */
 TARGET static __attribute__((noinline)) enum block_result
-other_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t squares, size_t offset) {
-    if (nested_brackets(scan, (struct brackets){open, close, squares}, offset))
-        return BLOCK_NEXT;
-    return each_bracket(scan, open, close, squares, offset);
+nested_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t squares, size_t offset) {
+    struct brackets left = {open, close, squares};
+    bool alike = true;
+    for (unsigned round = 0; alike && has_pairs(&left) && round < ROUNDS; round++)
+        alike = take_pairs_away(&left);
+    if (!alike || has_pairs(&left) || !kinds_match(scan, &left) || !take_the_rest(scan, &left, offset))
+        return each_bracket(scan, open, close, squares, offset);
+    note_kinds(scan, &left);
+    return BLOCK_NEXT;
+}
+
+/* The usual block: only '{' and '}', as all that is open, and no pair but {"S":"x"}. */
+INLINE enum block_result block_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t squares,
+                                        size_t offset) {
+    struct brackets left = {open, close, 0};
+    if (squares | scan->square)
+        return nested_brackets(scan, open, close, squares, offset);
+    take_pairs_away(&left);
+    if (has_pairs(&left) && !has_end(scan, &left))
+        return nested_brackets(scan, open, close, 0, offset);
+    return !has_pairs(&left) && take_the_rest(scan, &left, offset) ? BLOCK_NEXT
+                                                                   : each_bracket(scan, open, close, 0, offset);
 }
 #else
-#define other_brackets each_bracket
-
-INLINE bool plain_brackets(struct block_scan *scan, uint64_t open, uint64_t close, size_t offset) {
-    (void)scan;
-    (void)offset;
-    return !(open | close);
-}
+#define block_brackets each_bracket
 #endif
 
 INLINE enum block_result scan_block(struct block_scan *scan, const char *block, size_t offset) {
@@ -197,9 +197,7 @@ INLINE enum block_result scan_block(struct block_scan *scan, const char *block, 
     scan->in_string = (uint64_t)((int64_t)in_string >> 63);
     if (rare.backslash & ~in_string)
         return BLOCK_ODD;
-    if (!(open | close) || (!(squares | scan->square) && plain_brackets(scan, open, close, offset)))
-        return BLOCK_NEXT;
-    return other_brackets(scan, open, close, squares, offset);
+    return open | close ? block_brackets(scan, open, close, squares, offset) : BLOCK_NEXT;
 }
 
 /* Less than a block, with `blanks` before it: for the first one, so that the carries behind it are right; else none, so that

@@ -33,7 +33,7 @@ struct output_options {
     unsigned first_number;        /* of the next file; 0: 1 */
     bool resumed;                 /* under a name of this run something of the process before may stand */
     bool hash_bodies;             /* SHA-256: the transport is not TLS */
-    bool attested;                /* a file's MD5 is its ETag, for as long as the store's answers attest it */
+    bool attested;                /* a file's MD5 is its ETag, until one of the store's answers does not attest it */
 };
 
 /* All called from the loop. After failed() only output_free() may follow. */
@@ -74,7 +74,7 @@ void output_roll(struct output *output);
 /* Parts closed but not yet acknowledged. */
 unsigned output_outstanding(const struct output *output);
 
-/* A request is under way that makes or changes something in S3. */
+/* A request is under way that makes or changes something in S3, or what one has made is being summed. */
 bool output_writes(const struct output *output);
 
 /* Parts closed so far, over all objects; how many of the first of them S3 has acknowledged. */

@@ -72,7 +72,6 @@ struct backup_record {
     struct item_digest digest;      /* of `items` of them; what covers fewer than there are is not written */
     struct json_object *definition; /* owned: the `table` member */
     char *kms_key_id;
-    bool attested; /* the store gives a file's MD5 as its ETag: that of _started was. Not written. */
     struct output_record outputs[RECORD_OUTPUTS];
     size_t output_count;
     struct cut_record *cuts;

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "stream/chunk.h"
 
-/* The largest window that a zstd frame may ask for: what `zstd -19` writes. Ours take 256 KiB. */
+/* The largest window that a zstd frame may ask for: what `zstd -19` writes. Ours take 512 KiB. */
 #define UNPACK_WINDOW_LOG 23
 
 struct unpacker;

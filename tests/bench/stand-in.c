@@ -166,36 +166,36 @@ static bool keep_body(struct connection *connection, size_t head, struct request
 }
 
 /* As S3 does: MD5 for the ETag, and the checksum that came with it. */
-static bool hash_body(struct connection *connection, size_t head, struct request *request) {
+static bool hash_body(struct connection *connection, size_t head, struct request *request, uint32_t *crc) {
     char *bytes = x_malloc(PIECE);
     struct digest *digest = digest_new_md5();
     size_t got = take_early(connection, head, bytes, request->length);
     uint64_t left = request->length - got;
-    uint32_t crc = crc32_update(0, bytes, got);
+    *crc = crc32_update(0, bytes, got);
     digest_update(digest, bytes, got);
     while (left) {
         ssize_t more = take(connection, bytes, left < PIECE ? (size_t)left : PIECE);
         if (more <= 0)
             break;
-        crc = crc32_update(crc, bytes, (size_t)more);
+        *crc = crc32_update(*crc, bytes, (size_t)more);
         digest_update(digest, bytes, (size_t)more);
         left -= (uint64_t)more;
     }
     free(bytes);
     digest_final(digest, request->md5);
-    request->crc32 = crc;
     return left == 0;
 }
 
-static void check_body(struct request *request) {
+static void check_body(struct request *request, uint32_t crc) {
     char text[9];
-    const unsigned char big[] = {(unsigned char)(request->crc32 >> 24), (unsigned char)(request->crc32 >> 16),
-                                 (unsigned char)(request->crc32 >> 8), (unsigned char)request->crc32};
+    const unsigned char big[] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16), (unsigned char)(crc >> 8),
+                                 (unsigned char)crc};
     base64_encode(text, big, sizeof big);
     request->damaged = request->checksum && strcmp(request->checksum, text) != 0;
 }
 
 static bool read_body(struct connection *connection, size_t head, struct request *request) {
+    uint32_t crc;
     static char proceed[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (request->expects && connection->filled == head &&
         !give(connection, &(struct iovec){proceed, sizeof proceed - 1}, 1))
@@ -204,11 +204,11 @@ static bool read_body(struct connection *connection, size_t head, struct request
         if (!keep_body(connection, head, request))
             return false;
         md5(request->md5, request->body.data, request->body.length);
-        request->crc32 = crc32_update(0, request->body.data, request->body.length);
-    } else if (!hash_body(connection, head, request)) {
+        crc = crc32_update(0, request->body.data, request->body.length);
+    } else if (!hash_body(connection, head, request, &crc)) {
         return false;
     }
-    check_body(request);
+    check_body(request, crc);
     return true;
 }
 

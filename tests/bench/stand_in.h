@@ -18,7 +18,7 @@
 #include "base/digest.h"
 
 #define HEAD_MOST 16384
-#define BODY_KEPT ((size_t)4 << 20) /* longer bodies are counted, not kept */
+#define BODY_KEPT ((size_t)4 << 20) /* longer bodies are summed, not kept */
 
 /* Bytes that are known to fit. */
 static inline void keep(struct buffer *buffer, const char *bytes, size_t length) {
@@ -40,7 +40,6 @@ struct request {
     bool expects;                               /* Expect: 100-continue */
     struct buffer body;                         /* where it was kept */
     unsigned char md5[MD5_LENGTH];              /* of the body */
-    uint32_t crc32;                             /* of the body */
     bool damaged;                               /* the body is not what its checksum says */
 };
 

@@ -104,13 +104,12 @@ struct cloud_object *cloud_put(struct cloud *cloud, const char *key, const char 
 void cloud_delete(struct cloud *cloud, const char *key);
 void cloud_date(struct cloud *cloud, int64_t seconds); /* Date of every answer; 0: none is sent */
 size_t cloud_uploads(const struct cloud *cloud);
-void cloud_abort_uploads(struct cloud *cloud); /* somebody else does */
-
-/* Answers to PUT repeat its x-amz-checksum-crc32, as S3's do, `times` times (0: for ever), with further lines (with CR LF; borrowed).
- * Without, they do not: as older stores. */
-void cloud_attest(struct cloud *cloud, const char *lines, unsigned times);
-void cloud_other_etags(struct cloud *cloud); /* that look like MD5 and are not */
-
+void cloud_abort_uploads(struct cloud *cloud);            /* somebody else does */
 void cloud_part_least(struct cloud *cloud, size_t bytes); /* of every part but the last, as S3's 5 MiB */
+
+/* Answers to PUT repeat its x-amz-checksum-crc32, as S3's do (without, they do not: as older stores), with further lines (with CR LF;
+ * borrowed); but not the answer to the `but`-th PUT from now on (0: all do). */
+void cloud_attest(struct cloud *cloud, const char *lines, unsigned but);
+void cloud_other_etags(struct cloud *cloud); /* that look like MD5 and are not */
 
 #endif

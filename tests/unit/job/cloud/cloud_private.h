@@ -58,7 +58,7 @@ struct cloud {
     bool circle, exists /* the other table */;
     size_t part_least;
     const char *attested; /* lines of PUT's answers beside the CRC-32; NULL: neither */
-    unsigned attested_times;
+    unsigned attested_but;
     bool other_etags;
     unsigned described;
     uint64_t table_bytes;
