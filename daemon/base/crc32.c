@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32 by ISA-L, and the CRC of a whole from its parts'. Each byte of a table is summed twice or three times on its way (page,
- * gzip's lines, part). ISA-L 2.30 multiplies 64 bytes at once with AVX-512, else 16; where the processor can do 32, most of a long
- * text is folded here, twice as fast, into 128 bytes whose CRC is the same.
+ * CRC-32 by ISA-L, and the CRC of a whole from its parts'. Each byte of a table is summed twice or three times on its
+ * way (page, gzip's lines, part). ISA-L 2.30 multiplies 64 bytes at once with AVX-512, else 16; where the processor can
+ * do 32, most of a long text is folded here, twice as fast, into 128 bytes whose CRC is the same.
  *
  * Folding: Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction, Intel 2009.
  */
@@ -17,8 +17,8 @@
 #define VECTOR 32
 #define FOLDED (4 * VECTOR) /* bytes that a step takes */
 
-/* x^(1024+32) and x^(1024-32) modulo the polynomial, mirrored and one bit up (which the product of mirrored factors lacks): what
- * moves the lower and upper 8 of 16 bytes on by 1,024 bits. */
+/* x^(1024+32) and x^(1024-32) modulo the polynomial, mirrored and one bit up (which the product of mirrored factors
+ * lacks): what moves the lower and upper 8 of 16 bytes on by 1,024 bits. */
 #define LOW_ON  INT64_C(0x1e88ef372)
 #define HIGH_ON INT64_C(0x14a7fe880)
 

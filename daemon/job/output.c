@@ -164,7 +164,8 @@ static void on_summed(struct output_part *part) {
     acknowledged(part, part->etag);
 }
 
-/* Of a file that was sent without it, for the manifest. From the first answer on that does not attest it, none is believed. */
+/* Of a file that was sent without it, for the manifest. From the first answer on that does not attest it, none is
+ * believed. */
 static bool take_md5(struct output_part *part, const struct s3_answer *answer) {
     bool *attested = &part->output->options.attested;
     *attested = *attested && s3_attested_md5(part->seal.md5, answer, part->seal.crc32);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One gzip member a chunk (RFC 1952), deflated by ISA-L at level 1: three to ten times zlib's speed at a slightly lower ratio. What
- * stands around it is written here: base/digest.h has the faster CRC-32.
+ * One gzip member a chunk (RFC 1952), deflated by ISA-L at level 1: three to ten times zlib's speed at a slightly lower
+ * ratio. What stands around it is written here: base/digest.h has the faster CRC-32.
  */
 #include <assert.h>
 #include <isa-l/igzip_lib.h>

@@ -103,8 +103,8 @@ struct brackets {
 };
 
 /*
- * Takes away those that close right where they opened, with nothing but strings between: {"S":"x"} is most of an item. With
- * only the brackets in a row, that is an opening bit before a closing one. False: a pair of two kinds.
+ * Takes away those that close right where they opened, with nothing but strings between: {"S":"x"} is most of an item.
+ * With only the brackets in a row, that is an opening bit before a closing one. False: a pair of two kinds.
  */
 INLINE bool take_pairs_away(struct brackets *left) {
     uint64_t all = left->open | left->close, kinds = GATHER(left->squares, all);
@@ -125,8 +125,9 @@ INLINE bool has_end(const struct block_scan *scan, const struct brackets *left) 
     return (uint64_t)__builtin_popcountll(left->close & ((left->open & -left->open) - 1)) == scan->depth;
 }
 
-/* Without pairs: no more close than are open; and if the item ends, ,{" follows at once. (A pair between two items was taken
- * away too, but then the comma is not followed by the bracket that is left.) Else false, and nothing has changed. */
+/* Without pairs: no more close than are open; and if the item ends, ,{" follows at once. (A pair between two items
+ * was taken away too, but then the comma is not followed by the bracket that is left.) Else false, and nothing has
+ * changed. */
 INLINE bool take_the_rest(struct block_scan *scan, const struct brackets *left, size_t offset) {
     uint64_t depth = scan->depth;
     uint64_t closing = (uint64_t)__builtin_popcountll(left->close),
@@ -156,7 +157,8 @@ INLINE void note_kinds(struct block_scan *scan, const struct brackets *left) {
         scan->square = scan->square << 1 | (left->squares >> __builtin_ctzll(open) & 1);
 }
 
-/* All but the usual: lists and sets, and maps in maps. What is nested deeper than ROUNDS within a block is rare, and taken one by one. */
+/* All but the usual: lists and sets, and maps in maps. What is nested deeper than ROUNDS within a block is rare, and
+ * taken one by one. */
 TARGET static __attribute__((noinline)) enum block_result
 nested_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t squares, size_t offset) {
     struct brackets left = {open, close, squares};

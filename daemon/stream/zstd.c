@@ -47,8 +47,8 @@ static void zstd_flush(struct output *output, bool last) {
     output->at = output->window;
 }
 
-/* Level 1's for large input, with a hash table that stays in the first-level cache; what zstd would choose for a short frame is half
- * as fast on long texts. */
+/* Level 1's for large input, with a hash table that stays in the first-level cache; what zstd would choose for a
+ * short frame is half as fast on long texts. */
 static struct zstd *zstd_new(void) {
     struct zstd *zstd = x_malloc(sizeof *zstd);
     zstd->context = ZSTD_createCCtx();

@@ -69,9 +69,8 @@ void s3_cancel(struct s3_call *call);
 struct s3_body {
     const struct http_slice *slices;
     size_t slice_count;
-    const char *sha256; /* hex; NULL over TLS (UNSIGNED-PAYLOAD), or small enough to hash here */
-    const unsigned char
-        *md5; /* 16 bytes, sent as Content-MD5, which every store checks; NULL: not sent (the CRC-32 is checked) */
+    const char *sha256;       /* hex; NULL over TLS (UNSIGNED-PAYLOAD), or small enough to hash here */
+    const unsigned char *md5; /* 16 bytes, sent as Content-MD5, which every store checks; NULL: not sent */
     bool has_crc32;
     uint32_t crc32; /* sent as x-amz-checksum-crc32 */
 };
@@ -86,12 +85,13 @@ struct s3_put {
 struct s3_call *s3_put_object(const struct s3_bucket *bucket, const struct s3_put *put, s3_done *done, void *arg);
 
 /*
- * The MD5 of what a PUT stored, where the answer attests it, so that who has the bytes need not sum them. False: it does not, and
- * `value` is undefined.
+ * The MD5 of what a PUT stored, where the answer attests it, so that who has the bytes need not sum them. False: it
+ * does not, and `value` is undefined.
  *
- * In a general purpose bucket the ETag of an object that is one PUT is its MD5, unless it is encrypted with a key of KMS or of
- * the customer (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html); that these were the bytes says the
- * x-amz-checksum-crc32 that S3 repeats (API_PutObject.html). Other stores make other ETags: believe it where it was right before.
+ * In a general purpose bucket the ETag of an object that is one PUT is its MD5, unless it is encrypted with a key of
+ * KMS or of the customer (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html); that these were the bytes
+ * says the x-amz-checksum-crc32 that S3 repeats (API_PutObject.html). Other stores make other ETags: believe it where
+ * it was right before.
  */
 bool s3_attested_md5(unsigned char value[MD5_LENGTH], const struct s3_answer *answer, uint32_t crc32);
 

@@ -21,7 +21,7 @@ struct publish_options {
     const struct s3_object_options *objects;
     struct backup_record *record;
     bool resumed;   /* what stands there of this run is replaced */
-    bool *attested; /* of _started: whether the store's ETag is the MD5, as its answer attests (s3_attested_md5()) */
+    bool *attested; /* of _started: is the store's ETag its MD5? (s3_attested_md5()); never NULL */
     uint64_t *size; /* gets the last file's, before anything of it is sent; NULL is fine */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one core does to a page, stage by stage, in MB of page a second of CPU time (the best of several rounds): slicing by
- * each implementation, UTF-8, checksums, the survey, encoding, compressing alone and as a whole chunk. The last lines are the price of all that
- * is ours: page to gzip chunk against ISA-L alone on the very same bytes.
+ * What one core does to a page, stage by stage, in MB of page a second of CPU time (the best of several rounds):
+ * slicing by each implementation, UTF-8, checksums, the survey, encoding, compressing alone and as a whole chunk. The
+ * last lines are the price of all that is ours: page to gzip chunk against ISA-L alone on the very same bytes.
  */
 #include <isa-l/igzip_lib.h>
 #include <stdio.h>

@@ -82,8 +82,8 @@ static uint32_t crc32_bitwise(uint32_t crc, const unsigned char *bytes, size_t l
     return ~crc;
 }
 
-/* Each length around the steps that are folded (by a processor that has VPCLMULQDQ without AVX-512), from each alignment, behind other
- * bytes. */
+/* Each length around the steps that are folded (by a processor that has VPCLMULQDQ without AVX-512), from each
+ * alignment, behind other bytes. */
 static void crc32_is_that_of_the_standard_at_each_length(void **state) {
     (void)state;
     unsigned char bytes[700];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file's MD5: taken from the store's answer where that attests it, else summed; right in each case (assert_whole() looks). */
+/* A file's MD5: taken from the store's answer where that attests it, else summed; right in each case (assert_whole()
+ * looks). */
 #include "world.h"
 
 #include "slow.h"

@@ -107,8 +107,8 @@ size_t cloud_uploads(const struct cloud *cloud);
 void cloud_abort_uploads(struct cloud *cloud);            /* somebody else does */
 void cloud_part_least(struct cloud *cloud, size_t bytes); /* of every part but the last, as S3's 5 MiB */
 
-/* Answers to PUT repeat its x-amz-checksum-crc32, as S3's do (without, they do not: as older stores), with further lines (with CR LF;
- * borrowed); but not the answer to the `but`-th PUT from now on (0: all do). */
+/* Answers to PUT repeat its x-amz-checksum-crc32, as S3's do (without, they do not: as older stores), with further
+ * lines (with CR LF; borrowed); but not the answer to the `but`-th PUT from now on (0: all do). */
 void cloud_attest(struct cloud *cloud, const char *lines, unsigned but);
 void cloud_other_etags(struct cloud *cloud); /* that look like MD5 and are not */
 
