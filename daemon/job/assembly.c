@@ -327,10 +327,7 @@ static void append(struct assembly *assembly, struct task *task) {
     record->read_units += task->page->index.read_units;
     record->items += task->page->index.count;
     item_digest_join(&record->digest, &task->digest);
-    record->types.b += task->types.b;
-    record->types.ss += task->types.ss;
-    record->types.ns += task->types.ns;
-    record->types.bs += task->types.bs;
+    type_counts_add(&record->types, &task->types);
     for (size_t i = 0; i < assembly->count; i++)
         output_append(assembly->outputs[i], &task->chunks[i]);
     task->reserved = 0; /* went with the chunks */

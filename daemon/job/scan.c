@@ -148,22 +148,15 @@ static bool begin_page(void *arg, int status, int64_t length) {
     (void)length;
     page_clear(request->into->page);
     request->into->crc32 = 0;
-    request->into->readable = 0;
     return true;
-}
-
-/* While they are still in the processor's cache. A character that was cut in two is looked at when its rest has come. */
-static void look_at_new(struct scan_page *into, const char *bytes, size_t length) {
-    into->crc32 = crc32_update(into->crc32, bytes, length);
-    into->readable += utf8_prefix(into->page->data + into->readable, into->page->length - into->readable);
 }
 
 static bool write_page(void *arg, const char *bytes, size_t length) {
     struct scan_request *request = arg;
     enum page_result result = page_append(request->into->page, bytes, length);
     request->no_room = result == PAGE_NO_ROOM;
-    if (result == PAGE_OK)
-        look_at_new(request->into, bytes, length);
+    if (result == PAGE_OK) /* summed while it is still in the processor's cache */
+        request->into->crc32 = crc32_update(request->into->crc32, bytes, length);
     return result == PAGE_OK;
 }
 
@@ -188,11 +181,6 @@ static bool is_right(struct scan_page *into, const struct http_answer *answer, s
     }
     if (!page_slice(&into->index, into->page->data, into->page->length, error)) {
         error->code = ERROR_TRANSIENT;
-        return false;
-    }
-    if (into->readable < into->page->length) { /* what no reader of the backup could read again */
-        error_set(error, ERROR_TRANSIENT, "a page of %zu bytes is not UTF-8 at byte %zu", into->page->length,
-                  into->readable);
         return false;
     }
     return true;

@@ -284,10 +284,7 @@ static void next_file(struct verify *verify) {
 static void on_part(void *arg, const struct reader_part *part) {
     struct verify *verify = arg;
     verify->output_items += part->items;
-    verify->types.b += part->types.b;
-    verify->types.ss += part->types.ss;
-    verify->types.ns += part->types.ns;
-    verify->types.bs += part->types.bs;
+    type_counts_add(&verify->types, &part->types);
 }
 
 static void on_damage(void *arg, const struct reader_damage *damage) {

@@ -146,12 +146,8 @@ bool chunk_encode(struct chunk *chunk, struct pool *pool, struct chunk_workspace
     }
     output_finish(&output);
     chunk->items = encode->index->count;
-    if (counts) {
-        counts->b += found.b;
-        counts->ss += found.ss;
-        counts->ns += found.ns;
-        counts->bs += found.bs;
-    }
+    if (counts)
+        type_counts_add(counts, &found);
     return true;
 }
 

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dynamodb-json: {"Item":...} a line, the item's bytes as they came. Only a raw newline between tokens, which DynamoDB never
- * sends, becomes a space, for a line is an item. Items are looked at in runs (survey.h) and then copied; a run that leaves
- * doubt is taken item by item, and an item that does is read by json's exact reader.
+ * sends, becomes a space, for a line is an item. The items of a page that the slicer found plain are copied unread; else
+ * each is read by json's exact reader, for its types, and byte by byte.
  */
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "cursor.h"
 #include "encode.h"
-#include "survey.h"
 
-#define RUN_BYTES 8192 /* looked at, then copied: still in the first-level cache */
-#define SMALL     512  /* up to here our loop beats a call of memcpy() */
-#define STEP      64   /* what the loop copies at once, past the item's end too */
+#define SMALL 512 /* up to here our loop beats a call of memcpy() */
+#define STEP  64  /* what the loop copies at once, past the item's end too */
 
 static const char line_head[8] = {'{', '"', 'I', 't', 'e', 'm', '"', ':'}, line_tail[2] = {'}', '\n'};
 
@@ -86,40 +84,23 @@ static bool put_doubtful(struct output *output, const struct chunk_encode *encod
     return true;
 }
 
-/* A run of items, `first` up to `end`. */
-static bool put_run(struct output *output, const struct chunk_encode *encode, size_t first, size_t end,
-                    struct type_counts *counts, struct error *error) {
+/* The slicer has seen to it that there is nothing to look at. */
+static void put_plain_page(struct output *output, const struct chunk_encode *encode, struct type_counts *counts) {
     const struct page_index *index = encode->index;
-    const char *from = encode->page + index->items[first].offset;
-    const char *to = encode->page + index->items[end - 1].offset + index->items[end - 1].length;
-    struct type_counts unwanted = {0};
-    if (survey(from, to, encode->page + index->length, counts ? counts : &unwanted)) {
-        for (; first < end; first++)
-            put_plain(output, encode, index->items[first]);
-        return true;
-    }
-    if (end - first == 1)
-        return put_doubtful(output, encode, first, counts, error);
-    for (; first < end; first++) {
-        if (!put_run(output, encode, first, first + 1, counts, error))
-            return false;
-    }
-    return true;
-}
-
-/* The items from `first` up to `end`, no more than RUN_BYTES of them but at least one. */
-static size_t run_end(const struct page_index *index, size_t first) {
-    size_t end = first + 1, limit = index->items[first].offset + RUN_BYTES;
-    while (end < index->count && index->items[end].offset + index->items[end].length <= limit)
-        end++;
-    return end;
+    for (size_t i = 0; i < index->count; i++)
+        put_plain(output, encode, index->items[i]);
+    if (counts)
+        type_counts_add(counts, &index->types);
 }
 
 bool encode_dynamodb(struct output *output, const struct chunk_encode *encode, struct type_counts *counts,
                      struct error *error) {
-    for (size_t first = 0, end; first < encode->index->count; first = end) {
-        end = run_end(encode->index, first);
-        if (!put_run(output, encode, first, end, counts, error))
+    if (encode->index->plain) {
+        put_plain_page(output, encode, counts);
+        return true;
+    }
+    for (size_t i = 0; i < encode->index->count; i++) {
+        if (!put_doubtful(output, encode, i, counts, error))
             return false;
     }
     return true;

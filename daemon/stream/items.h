@@ -20,7 +20,8 @@ static inline bool items_reserve(struct page_index *index, size_t more) {
 
 /*
  * From a boundary (behind '[', or behind an item) to behind the ']'. True where it came there. A block scan that returns
- * false has left the cursor at the last boundary it was sure of.
+ * true has found that the items are UTF-8, too, and has set the index's `plain` and `types`; one that returns false has left
+ * the cursor at the last boundary it was sure of.
  */
 typedef bool items_scan(struct cursor *cursor, struct page_index *index);
 

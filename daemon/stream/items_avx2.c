@@ -5,14 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TARGET __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul")))
-#define SCAN   items_avx2
-#define GATHER _pext_u64
-#define SPREAD _pdep_u64
+#define TARGET                __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul")))
+#define SCAN                  items_avx2
+#define SURVEY                survey_on32
+#define GATHER                _pext_u64
+#define SPREAD                _pdep_u64
+#define LOW_BITS(bits, count) _bzhi_u64(bits, (unsigned)(count))
 
 struct masks {
     uint64_t quote, open, close; /* '{', '}' */
-    bool rare;                   /* there is a backslash, '[' or ']' */
+    uint64_t rare;               /* not 0: there is a backslash, '[' or ']' */
 };
 struct rare_masks {
     uint64_t backslash, open, close; /* '[', ']' */
@@ -43,7 +45,7 @@ TARGET static inline struct masks block_masks(const char *block) {
     return (struct masks){.quote = equal(low, high, '"'),
                           .open = equal(low, high, '{'),
                           .close = equal(low, high, '}'),
-                          .rare = _mm256_movemask_epi8(_mm256_or_si256(rare_bytes(low), rare_bytes(high)))};
+                          .rare = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(rare_bytes(low), rare_bytes(high)))};
 }
 
 TARGET static inline struct rare_masks rare_masks(const char *block) {

@@ -5,14 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TARGET __attribute__((target("avx512f,avx512bw,bmi,bmi2,lzcnt,popcnt,pclmul")))
-#define SCAN   items_avx512
-#define GATHER _pext_u64
-#define SPREAD _pdep_u64
+#define TARGET                __attribute__((target("avx512f,avx512bw,bmi,bmi2,popcnt,pclmul")))
+#define SCAN                  items_avx512
+#define SURVEY                survey_on64
+#define GATHER                _pext_u64
+#define SPREAD                _pdep_u64
+#define LOW_BITS(bits, count) _bzhi_u64(bits, (unsigned)(count))
 
 struct masks {
     uint64_t quote, open, close; /* '{', '}' */
-    bool rare;                   /* there is a backslash, '[' or ']' */
+    uint64_t rare;               /* not 0: there is a backslash, '[' or ']' */
 };
 struct rare_masks {
     uint64_t backslash, open, close; /* '[', ']' */

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The block scan, written once: a file includes this after defining TARGET (a function attribute or nothing), SCAN (the
- * function's name), block_masks(), rare_masks() and prefix_xor(); and GATHER and SPREAD where the processor moves bits.
+ * function's name), SURVEY (its survey), block_masks(), rare_masks() and prefix_xor(); and GATHER, SPREAD and LOW_BITS where the processor moves
+ * bits.
  *
  * 64 bytes become one bit a byte for each kind of byte that matters. Which quotes are escaped follows from runs of
  * backslashes by one subtraction; which bytes are inside strings from the parity of the quotes before them (prefix xor).
  * Both ideas, and the carry between blocks, are simdjson's (Langdale, Lemire: Parsing Gigabytes of JSON per Second, 2019).
  * Only brackets outside of strings are then looked at: one by one, or, with GATHER, all of a block at once.
+ *
+ * What the items hold besides is the survey's to see, every STRETCH bytes.
  */
 #include <string.h>
 
 #include "items.h"
+#include "survey.h"
 
-#define ODD_BITS    UINT64_C(0xAAAAAAAAAAAAAAAA)
 #define INLINE      TARGET static inline __attribute__((always_inline))
+#define ODD_BITS    UINT64_C(0xAAAAAAAAAAAAAAAA)
+#define TURNS       UINT64_C(0x5555555555555555) /* one opens, the next closes */
 #define ROUNDS      4
-#define BLOCK_DEPTH 60 /* one bit a bracket in a word; what is deeper is odd, for the portable scan */
+#define STRETCH     4096 /* bytes: a part of the first-level cache */
+#define BLOCK_DEPTH 60   /* one bit a bracket in a word; what is deeper is odd, for the portable scan */
 
 struct block_scan {
     const char *bytes;
@@ -25,7 +31,9 @@ struct block_scan {
     uint64_t in_string; /* all ones: the next block begins inside a string */
     uint64_t square;    /* one bit an open bracket, innermost lowest: is it a '['? */
     uint64_t depth;
+    bool unusual; /* see usual_block() */
     size_t start; /* of the item that is open */
+    struct survey survey;
 };
 
 /* The bytes that a backslash escapes. Carries into the next block. */
@@ -87,7 +95,7 @@ each_bracket(struct block_scan *scan, uint64_t opening, uint64_t closing, uint64
             if (!close_bracket(scan, at, square))
                 return BLOCK_ODD;
         } else if (square && items_gap(scan->bytes, scan->at, at, !scan->index->count)) {
-            scan->at = at + 1;
+            scan->at = at;
             return BLOCK_END;
         } else {
             return BLOCK_ODD;
@@ -120,26 +128,27 @@ INLINE bool has_pairs(const struct brackets *left) {
     return left->close & -(left->open & -left->open);
 }
 
-/* Does the item end before the first that opens? Then what closes behind that is another's. */
-INLINE bool has_end(const struct block_scan *scan, const struct brackets *left) {
-    return (uint64_t)__builtin_popcountll(left->close & ((left->open & -left->open) - 1)) == scan->depth;
+/* An item ends, and ,{" follows at once. Else false, and nothing has changed. */
+INLINE bool ends_before_next(struct block_scan *scan, size_t end) {
+    if (end + 2 >= scan->length || memcmp(scan->bytes + end, ",{\"", 3) != 0 || !ends(scan, end))
+        return false;
+    scan->start = end + 1;
+    return true;
 }
 
-/* Without pairs: no more close than are open; and if the item ends, ,{" follows at once. (A pair between two items
- * was taken away too, but then the comma is not followed by the bracket that is left.) Else false, and nothing has
- * changed. */
+/* Without pairs: no more close than are open; and if an item ends, the next begins at once. (A pair between two items was
+ * taken away too, but then the comma is not followed by the bracket that is left.) Else false, and nothing has changed. */
 INLINE bool take_the_rest(struct block_scan *scan, const struct brackets *left, size_t offset) {
     uint64_t depth = scan->depth;
     uint64_t closing = (uint64_t)__builtin_popcountll(left->close),
              opening = (uint64_t)__builtin_popcountll(left->open);
-    if (closing > depth || depth + opening > BLOCK_DEPTH)
+    if (closing > depth)
         return false;
-    if (__builtin_expect_with_probability(closing == depth, 1, 0.4)) {
-        size_t behind = offset + 64 - (size_t)__builtin_clzll(left->close | 1);
-        if (!left->close || !left->open || offset + (size_t)__builtin_ctzll(left->open) != behind + 1 ||
-            behind + 2 >= scan->length || memcmp(scan->bytes + behind, ",{\"", 3) != 0 || !ends(scan, behind))
+    if (closing == depth) {
+        size_t end = offset + 64 - (size_t)__builtin_clzll(left->close | 1);
+        if (!left->close || !left->open || offset + (size_t)__builtin_ctzll(left->open) != end + 1 ||
+            !ends_before_next(scan, end))
             return false;
-        scan->start = behind + 1;
     }
     scan->depth = depth - closing + opening;
     return true;
@@ -162,7 +171,7 @@ INLINE void note_kinds(struct block_scan *scan, const struct brackets *left) {
 TARGET static __attribute__((noinline)) enum block_result
 nested_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t squares, size_t offset) {
     struct brackets left = {open, close, squares};
-    bool alike = true;
+    bool alike = scan->depth + (uint64_t)__builtin_popcountll(open) <= BLOCK_DEPTH; /* else one by one will tell */
     for (unsigned round = 0; alike && has_pairs(&left) && round < ROUNDS; round++)
         alike = take_pairs_away(&left);
     if (!alike || has_pairs(&left) || !kinds_match(scan, &left) || !take_the_rest(scan, &left, offset))
@@ -170,37 +179,99 @@ nested_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t
     note_kinds(scan, &left);
     return BLOCK_NEXT;
 }
-
-/* The usual block: only '{' and '}', as all that is open, and no pair but {"S":"x"}. */
-INLINE enum block_result block_brackets(struct block_scan *scan, uint64_t open, uint64_t close, uint64_t squares,
-                                        size_t offset) {
-    struct brackets left = {open, close, 0};
-    if (squares | scan->square)
-        return nested_brackets(scan, open, close, squares, offset);
-    take_pairs_away(&left);
-    if (has_pairs(&left) && !has_end(scan, &left))
-        return nested_brackets(scan, open, close, 0, offset);
-    return !has_pairs(&left) && take_the_rest(scan, &left, offset) ? BLOCK_NEXT
-                                                                   : each_bracket(scan, open, close, 0, offset);
-}
 #else
-#define block_brackets each_bracket
+#define nested_brackets each_bracket
 #endif
+
+/* Which of a block's bytes are inside of strings. Carries into the next block. */
+INLINE uint64_t bytes_in_strings(struct block_scan *scan, uint64_t quotes) {
+    uint64_t in_string = prefix_xor(quotes) ^ scan->in_string;
+    scan->in_string = (uint64_t)((int64_t)in_string >> 63);
+    return in_string;
+}
+
+INLINE enum block_result any_block(struct block_scan *scan, const struct masks *masks, const struct rare_masks *rare,
+                                   size_t offset) {
+    uint64_t in_string = bytes_in_strings(scan, masks->quote & ~escaped_bytes(scan, rare->backslash));
+    uint64_t open = (masks->open | rare->open) & ~in_string, close = (masks->close | rare->close) & ~in_string;
+    uint64_t squares = (rare->open | rare->close) & ~in_string;
+    if (rare->backslash & ~in_string)
+        return BLOCK_ODD;
+    enum block_result result = open | close ? nested_brackets(scan, open, close, squares, offset) : BLOCK_NEXT;
+    uint64_t lists = rare->open & ~in_string;
+    if (result == BLOCK_END) /* what follows is no item's */
+        lists &= (UINT64_C(1) << (scan->at - offset)) - 1;
+    for (; lists; lists &= lists - 1)
+        survey_list(&scan->survey, offset + (unsigned)__builtin_ctzll(lists));
+    return result;
+}
+
+#ifdef GATHER
+/* As usual an item is open, or one value in it: no list, and neither less nor more. */
+INLINE void note_what_is_open(struct block_scan *scan) {
+    scan->unusual = scan->square || scan->depth < 1 || scan->depth > 2;
+}
+
+TARGET static __attribute__((noinline)) enum block_result unusual_order(struct block_scan *scan, uint64_t open,
+                                                                        uint64_t close, size_t offset) {
+    enum block_result result = nested_brackets(scan, open, close, 0, offset);
+    note_what_is_open(scan);
+    return result;
+}
+
+/* Has one item ended, and the next begun, and nothing else? `swapped`: which of the brackets are not by `turns`. (Where the
+ * block ends between the two, only the first is there: no.) */
+INLINE bool next_item(struct block_scan *scan, uint64_t swapped, uint64_t turns, uint64_t brackets, size_t offset) {
+    uint64_t first = swapped & -swapped, second = first << 1;
+    size_t end = offset + (size_t)__builtin_ctzll(SPREAD(first, brackets)) + 1;
+    return second && swapped == (first | second) && (turns & first) && ends_before_next(scan, end);
+}
+
+/*
+ * The usual block: no list, and all that is open is an item, or one value in it. Then brackets open and close by turns,
+ * {"S":"x"} after {"S":"x"}, but where an item ends and the next begins: there the two that are next have changed places,
+ * }},{"a":{ for },"a":{} and so on.
+ */
+INLINE enum block_result usual_block(struct block_scan *scan, const struct masks *masks, uint64_t backslash,
+                                     size_t offset) {
+    uint64_t in_string = bytes_in_strings(scan, masks->quote & ~escaped_bytes(scan, backslash));
+    uint64_t open = masks->open & ~in_string, close = masks->close & ~in_string, brackets = open | close;
+    if (backslash & ~in_string)
+        return BLOCK_ODD;
+    if (!brackets)
+        return BLOCK_NEXT;
+    uint64_t count = (uint64_t)__builtin_popcountll(brackets);
+    uint64_t turns = LOW_BITS(TURNS << (scan->depth - 1), count), swapped = GATHER(open, brackets) ^ turns;
+    if (__builtin_expect_with_probability(swapped != 0, 1, 0.4) && !next_item(scan, swapped, turns, brackets, offset))
+        return unusual_order(scan, open, close, offset);
+    scan->depth = ((scan->depth - 1) ^ (count & 1)) + 1;
+    return BLOCK_NEXT;
+}
 
 INLINE enum block_result scan_block(struct block_scan *scan, const char *block, size_t offset) {
     struct masks masks = block_masks(block);
     struct rare_masks rare = {0};
     if (__builtin_expect(masks.rare, 0))
         rare = rare_masks(block);
-    uint64_t quotes = masks.quote & ~escaped_bytes(scan, rare.backslash);
-    uint64_t in_string = prefix_xor(quotes) ^ scan->in_string;
-    uint64_t open = (masks.open | rare.open) & ~in_string, close = (masks.close | rare.close) & ~in_string;
-    uint64_t squares = (rare.open | rare.close) & ~in_string;
-    scan->in_string = (uint64_t)((int64_t)in_string >> 63);
-    if (rare.backslash & ~in_string)
-        return BLOCK_ODD;
-    return open | close ? block_brackets(scan, open, close, squares, offset) : BLOCK_NEXT;
+    if (__builtin_expect(!(rare.open | rare.close | scan->unusual), 1))
+        return usual_block(scan, &masks, rare.backslash, offset);
+    enum block_result result = any_block(scan, &masks, &rare, offset);
+    note_what_is_open(scan);
+    return result;
 }
+#else
+INLINE void note_what_is_open(struct block_scan *scan) {
+    (void)scan;
+}
+
+INLINE enum block_result scan_block(struct block_scan *scan, const char *block, size_t offset) {
+    struct masks masks = block_masks(block);
+    struct rare_masks rare = {0};
+    if (__builtin_expect(masks.rare, 0))
+        rare = rare_masks(block);
+    return any_block(scan, &masks, &rare, offset);
+}
+#endif
 
 /* Less than a block, with `blanks` before it: for the first one, so that the carries behind it are right; else none, so that
  * those before it are. */
@@ -211,16 +282,46 @@ INLINE enum block_result scan_part(struct block_scan *scan, size_t offset, size_
     return scan_block(scan, block, offset - blanks);
 }
 
-/* Blocks are aligned as the processor's cache lines are: a vector across two takes twice the time. */
+/* All blocks of a stretch, and then a look at it, while it is in the first-level cache. */
+TARGET static inline enum block_result scan_stretch(struct block_scan *scan, size_t from, size_t to) {
+    do {
+        enum block_result result = scan_block(scan, scan->bytes + from, from);
+        if (result != BLOCK_NEXT)
+            return result;
+    } while ((from += 64) < to);
+    SURVEY(&scan->survey, to); /* (it looks ahead: another block is there) */
+    return BLOCK_NEXT;
+}
+
+/* The survey's rest, up to the ']'. False: the items are not UTF-8. */
+static bool end_survey(struct block_scan *scan) {
+    SURVEY(&scan->survey, scan->at);
+    if (scan->survey.text < scan->at)
+        return false;
+    scan->index->plain = !scan->survey.doubt;
+    scan->index->types = scan->survey.types;
+    return true;
+}
+
+/* Blocks are aligned as the processor's cache lines are: a vector across two takes twice the time. What is no text is left
+ * before the ']', where the portable scan finds no more to do and the slicer says what is wrong. */
 TARGET bool SCAN(struct cursor *cursor, struct page_index *index) {
-    struct block_scan scan = {.bytes = cursor->bytes, .length = cursor->length, .at = cursor->at, .index = index};
     size_t offset = cursor->at, left = cursor->length - offset;
+    struct block_scan scan = {.bytes = cursor->bytes,
+                              .length = cursor->length,
+                              .at = offset,
+                              .index = index,
+                              .survey = {.bytes = cursor->bytes, .at = offset, .text = offset}};
     size_t first = -(uintptr_t)(scan.bytes + offset) % 64;
+    note_what_is_open(&scan);
     enum block_result result = scan_part(&scan, offset, first < left ? first : left, 64 - first);
-    for (offset += first; result == BLOCK_NEXT && offset + 64 <= scan.length; offset += 64)
+    for (offset += first; result == BLOCK_NEXT && offset + STRETCH + 64 <= scan.length; offset += STRETCH)
+        result = scan_stretch(&scan, offset, offset + STRETCH);
+    for (; result == BLOCK_NEXT && offset + 64 <= scan.length; offset += 64)
         result = scan_block(&scan, scan.bytes + offset, offset);
     if (result == BLOCK_NEXT && offset < scan.length)
         result = scan_part(&scan, offset, scan.length - offset, 0);
-    cursor->at = scan.at;
-    return result == BLOCK_END;
+    bool whole = result == BLOCK_END && end_survey(&scan);
+    cursor->at = scan.at + whole;
+    return whole;
 }

@@ -4,10 +4,11 @@
 #include <stdint.h>
 
 #define TARGET
+#define SURVEY survey_on16
 
 struct masks {
     uint64_t quote, open, close; /* '{', '}' */
-    bool rare;                   /* there is a backslash, '[' or ']' */
+    uint64_t rare;               /* not 0: there is a backslash, '[' or ']' */
 };
 struct rare_masks {
     uint64_t backslash, open, close; /* '[', ']' */

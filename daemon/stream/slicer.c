@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "items.h"
 
 enum member { ITEMS, LAST_KEY, COUNT, SCANNED, CAPACITY };
@@ -23,7 +24,8 @@ struct slicing {
     struct page_index *index;
     items_scan *scan;
     uint64_t count;
-    unsigned seen; /* one bit a member */
+    unsigned seen;      /* one bit a member */
+    struct span looked; /* items that the scan has found to be UTF-8 */
 };
 
 static bool named(const struct cursor *cursor, struct span name, const char *wanted) {
@@ -33,9 +35,11 @@ static bool named(const struct cursor *cursor, struct span name, const char *wan
 static bool read_items(struct cursor *cursor, struct slicing *slicing) {
     if (!cursor_expect(cursor, '['))
         return false;
-    if (slicing->scan != items_portable && slicing->scan(cursor, slicing->index))
-        return true;
-    return items_portable(cursor, slicing->index);
+    size_t start = cursor->at;
+    if (slicing->scan == items_portable || !slicing->scan(cursor, slicing->index))
+        return items_portable(cursor, slicing->index);
+    slicing->looked = (struct span){(uint32_t)start, (uint32_t)(cursor->at - start)};
+    return true;
 }
 
 static bool read_last_key(struct cursor *cursor, struct page_index *index) {
@@ -97,12 +101,27 @@ static bool complete(const struct cursor *cursor, const struct slicing *slicing)
     return true;
 }
 
+/* What no reader of the backup could read again is refused. */
+static bool is_text(const struct cursor *cursor, const struct slicing *slicing) {
+    size_t end = slicing->looked.offset + slicing->looked.length;
+    if (slicing->looked.length && utf8_valid(cursor->bytes, slicing->looked.offset) &&
+        utf8_valid(cursor->bytes + end, cursor->length - end))
+        return true;
+    size_t readable = utf8_prefix(cursor->bytes, cursor->length);
+    if (readable < cursor->length)
+        error_set(cursor->error, ERROR_CORRUPT, "a page of %zu bytes is not UTF-8 at byte %zu", cursor->length,
+                  readable);
+    return readable == cursor->length;
+}
+
 static bool slice(items_scan *scan, struct page_index *index, const char *bytes, size_t length, struct error *error) {
     index->count = 0;
     index->length = length;
     index->last_key = (struct span){0};
     index->scanned_count = 0;
     index->read_units = 0;
+    index->plain = false;
+    index->types = (struct type_counts){0};
     struct cursor cursor = {.bytes = bytes, .length = length, .error = error};
     struct slicing slicing = {.index = index, .scan = scan};
     if (length > UINT32_MAX)
@@ -110,7 +129,9 @@ static bool slice(items_scan *scan, struct page_index *index, const char *bytes,
     if (!cursor_object(&cursor, read_member, &slicing))
         return false;
     cursor_space(&cursor);
-    return cursor.at == length ? complete(&cursor, &slicing) : cursor_fail(&cursor, cursor.at, "the end");
+    if (cursor.at < length)
+        return cursor_fail(&cursor, cursor.at, "the end");
+    return complete(&cursor, &slicing) && is_text(&cursor, &slicing);
 }
 
 static bool always(void) {
@@ -121,7 +142,8 @@ static bool always(void) {
 /* Only where AVX-512 does not slow the clock: the processors that brought VBMI, and later ones. */
 static bool has_avx512(void) {
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+           __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("popcnt");
 }
 
 static bool has_avx2(void) {

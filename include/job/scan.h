@@ -35,7 +35,6 @@ struct scan_page {
     struct page_index index;
     unsigned segment;
     uint32_t crc32;         /* of the bytes so far */
-    size_t readable;        /* so many of them are UTF-8 */
     char *next_key;         /* LastEvaluatedKey, byte for byte; NULL: the segment has ended */
     struct scan_page *next; /* the holder's */
 };

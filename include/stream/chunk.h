@@ -28,11 +28,6 @@ const char *format_name(enum stream_format format);                  /* "dynamod
 const char *compression_name(enum stream_compression compression);   /* "none", "gzip", "zstd" */
 const char *compression_suffix(enum stream_compression compression); /* "", ".gz", ".zst" */
 
-/* How often values of these types occurred, at any depth: a plain json backup restores exactly where all are zero. */
-struct type_counts {
-    uint64_t b, ss, ns, bs;
-};
-
 struct chunk {
     struct block *first, *last; /* owned: chunk_fini() gives them back to the pool */
     size_t length;              /* bytes as stored, sum of the blocks' */
@@ -67,8 +62,8 @@ size_t chunk_bound(const struct chunk_encode *encode);
 
 /*
  * Fills an empty chunk. False with ERROR_CORRUPT where an item is not DynamoDB's typed JSON (which, at which byte), and the
- * chunk is left empty. `counts` is added to; NULL where another encode of this page counts: pass it to FORMAT_JSON, where it
- * costs nothing, or FORMAT_CSV, or to FORMAT_DYNAMODB_JSON if that is the only one. A page without items becomes a chunk of no bytes,
+ * chunk is left empty: json and csv read every item, dynamodb-json only to count, and only where the page is not plain.
+ * `counts` is added to; NULL where another encode of this page counts. A page without items becomes a chunk of no bytes,
  * whatever the compression.
  */
 bool chunk_encode(struct chunk *chunk, struct pool *pool, struct chunk_workspace *workspace,

@@ -37,12 +37,14 @@ const { once } = require("node:events");
 const [endpoint, table] = process.argv.slice(2), segments = 4;
 const dynamo = new DynamoDBClient({ endpoint }), s3 = new S3Client({ endpoint, forcePathStyle: true });
 const gzip = createGzip({ level: 6 });
+// In JSON DynamoDB writes bytes as base64; the SDK hands them out as arrays, which would not restore.
+const bytes = (name, value) => value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
 async function segment(number) {
     let key;
     do {
         const page = await dynamo.send(new ScanCommand({
             TableName: table, Segment: number, TotalSegments: segments, ExclusiveStartKey: key }));
-        const lines = page.Items.map(item => JSON.stringify({ Item: item }) + "\\n").join("");
+        const lines = page.Items.map(item => JSON.stringify({ Item: item }, bytes) + "\\n").join("");
         if (lines && !gzip.write(lines)) await once(gzip, "drain");
         key = page.LastEvaluatedKey;
     } while (key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one core does to a page, stage by stage, in MB of page a second of CPU time (the best of several rounds):
- * slicing by each implementation, UTF-8, checksums, the survey, encoding, compressing alone and as a whole chunk. The
+ * slicing by each implementation, UTF-8 alone, checksums, encoding, compressing alone and as a whole chunk. The
  * last lines are the price of all that is ours: page to gzip chunk against ISA-L alone on the very same bytes.
  */
 #include <isa-l/igzip_lib.h>
@@ -17,7 +17,6 @@
 #include "base/utf8.h"
 #include "pages.h"
 #include "stream/item_digest.h"
-#include "survey.h"
 
 #define ROUNDS 9
 
@@ -81,12 +80,6 @@ static void do_utf8(struct bench *bench) {
 
 static void do_crc32(struct bench *bench) {
     (void)crc32_update(0, bench->made.page.data, bench->made.page.length);
-}
-
-static void do_survey(struct bench *bench) {
-    struct type_counts counts = {0};
-    const char *from = bench->made.page.data, *end = from + bench->made.page.length;
-    (void)survey(from, end, end, &counts); /* (it may leave doubt) */
 }
 
 static void do_encode(struct bench *bench) {
@@ -265,7 +258,6 @@ static void bench_kind(struct table *table, unsigned kind, enum kind_of_items it
     speed(table, kind, "memcpy", &bench, do_copy);
     speed(table, kind, "page: UTF-8", &bench, do_utf8);
     speed(table, kind, "page: CRC-32", &bench, do_crc32);
-    speed(table, kind, "page: survey", &bench, do_survey);
     bench_slice(table, kind, &bench);
     bench_encode(table, kind, &bench, FORMAT_DYNAMODB_JSON, dynamodb);
     bench_encode(table, kind, &bench, FORMAT_JSON, json);
